@@ -1,0 +1,126 @@
+#pragma once
+/// @file  Exceptions, and the one check for what callers pass in.
+
+#include <algorithm>
+#include <charconv>
+#include <concepts>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <cfm/core/config.hpp>
+
+CFM_NAMESPACE_BEGIN
+
+/// Base of all exceptions of cfm: a caller broke a documented rule, or data broke one.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Extents do not fit an operation.
+struct ShapeError : Error {
+  using Error::Error;
+};
+
+/// Element types do not fit an operation. cfm never promotes silently.
+struct TypeError : Error {
+  using Error::Error;
+};
+
+/// Bytes that are not what their format demands. The text starts with `file:offset` or
+/// `file:line:column`.
+struct FormatError : Error {
+  using Error::Error;
+};
+
+/// The operating system refused to open, read or write.
+struct IoError : Error {
+  using Error::Error;
+};
+
+/// A computation met values that it cannot go on with.
+struct NumericError : Error {
+  using Error::Error;
+};
+
+/// Valid, but outside what cfm offers.
+struct UnsupportedError : Error {
+  using Error::Error;
+};
+
+/// Writes one value of a message. Types add their own overload beside themselves (found by ADL).
+inline void append_text(std::string& out, std::string_view text) { out += text; }
+template <std::same_as<bool> T>  // a template, or string literals would convert to bool
+void append_text(std::string& out, T value) {
+  out += value ? "true" : "false";
+}
+inline void append_text(std::string& out, char value) { out += value; }
+template <class T>
+  requires(std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>)
+void append_text(std::string& out, T value) {
+  char buffer[64];
+  const auto [end, ec] = std::to_chars(buffer, buffer + sizeof buffer, value);
+  out.append(buffer, end);
+}
+
+/// The parts, one after the other, as text.
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::string out;
+  (append_text(out, parts), ...);
+  return out;
+}
+
+namespace detail {
+
+// Which exception a failed check throws follows from what it shows: see CFM_CHECK.
+enum class CheckKind { value, shape, type };
+
+template <class T>
+inline constexpr CheckKind check_kind = CheckKind::value;
+
+[[noreturn]] inline void throw_check(CheckKind kind, const std::string& text) {
+  switch (kind) {
+    case CheckKind::type: throw TypeError(text);
+    case CheckKind::shape: throw ShapeError(text);
+    case CheckKind::value: break;
+  }
+  throw Error(text);
+}
+
+// Cold: keeps formatting out of the callers' code.
+template <class... Operands>
+[[noreturn]] __attribute__((noinline, cold)) void fail_check(const char* file, int line,
+                                                             std::string_view rule,
+                                                             const Operands&... operands) {
+  std::string text(rule);
+  [[maybe_unused]] std::string_view separator = ": ";
+  ((text += separator, separator = ", ", append_text(text, operands)), ...);
+  const std::string_view path(file);
+  text += concat(" [", path.substr(path.rfind('/') + 1), ":", line, "]");
+  CheckKind kind = CheckKind::value;
+  ((kind = std::max(kind, check_kind<Operands>)), ...);
+  throw_check(kind, text);
+}
+
+}  // namespace detail
+
+CFM_NAMESPACE_END
+
+/// CFM_CHECK(condition, "op: rule", operands...): throws with the rule and the operands if the
+/// condition does not hold. The exception follows from the operands: TypeError if a DType is
+/// among them, else ShapeError if a Shape, Tensor or View is, else Error.
+// A macro, because Clang 14 with libstdc++ 12 has no std::source_location.
+#define CFM_CHECK(condition, ...)                                              \
+  do {                                                                         \
+    if (!(condition)) [[unlikely]]                                             \
+      ::cfm::detail::fail_check(__FILE__, __LINE__, __VA_ARGS__);              \
+  } while (false)
+
+/// An internal invariant: checked in builds with CFM_CHECKED=1, free otherwise. Never for input.
+#if CFM_CHECKED
+#define CFM_ASSERT(condition) CFM_CHECK(condition, "cfm: internal invariant broken: " #condition)
+#else
+#define CFM_ASSERT(condition) static_cast<void>(0)
+#endif
