@@ -50,7 +50,8 @@
   }                       \
   }
 
-/// Opens and closes the namespace of functions that depend on the instruction set.
+/// Opens and closes the namespace of functions that depend on the instruction set. Helpers there
+/// live in `namespace isa_detail`: a second `detail` would make that name ambiguous.
 #define CFM_ISA_NAMESPACE_BEGIN \
   namespace cfm {               \
   inline namespace CFM_ABI {    \

@@ -13,8 +13,15 @@ enum class DType : std::uint8_t {
   boolean, i8, i16, i32, i64, u8, u16, u32, u64
 };
 
+enum class Isa : std::uint8_t;
 class Rng;
 struct Error;
+struct FormatError;
+struct IoError;
+struct NumericError;
 struct Progress;
+struct ShapeError;
+struct TypeError;
+struct UnsupportedError;
 
 CFM_NAMESPACE_END

@@ -2,6 +2,7 @@
 /// @file  Strided copies and element conversion: the one loop under clone, to, fill and copy_from.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -10,11 +11,28 @@
 
 CFM_NAMESPACE_BEGIN
 
+namespace detail {
+
+// The float next to `value` from which a second rounding, to a narrower type, gives the same as one
+// rounding of `value`: inexact results get an odd last bit.
+constexpr float round_to_odd(double value) {
+  const float nearest = static_cast<float>(value);
+  if (static_cast<double>(nearest) == value || value != value) return nearest;
+  const auto bits = std::bit_cast<std::uint32_t>(nearest);
+  const bool above = value < 0 ? static_cast<double>(nearest) < value
+                               : static_cast<double>(nearest) > value;
+  return std::bit_cast<float>((bits - (above ? 1u : 0u)) | 1u);
+}
+
+}  // namespace detail
+
 /// `value` as another element type. Between floats: nearest, ties to even. To an integer: towards
 /// zero, limited to its range, NaN becomes 0. To bool: true unless zero. Between integers: modulo.
 template <Element To, class From>
 constexpr To convert(From value) {
-  if constexpr (std::same_as<To, bool>) {
+  if constexpr (!std::is_arithmetic_v<From> && std::is_arithmetic_v<To>) {
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::same_as<To, bool>) {
     return value != From{0};
   } else if constexpr (std::floating_point<From> && std::integral<To>) {
     using Limits = std::numeric_limits<To>;
@@ -24,6 +42,16 @@ constexpr To convert(From value) {
     return static_cast<To>(value);
   } else if constexpr (std::is_arithmetic_v<To>) {
     return static_cast<To>(value);
+  } else if constexpr (std::same_as<From, double>) {
+    return To(detail::round_to_odd(value));
+  } else if constexpr (std::integral<From> && sizeof(From) == 8) {
+    // Bits that a double has no room for only matter as "not zero".
+    const bool wide = value > (From{1} << 53) || (std::signed_integral<From> && value < -(From{1} << 53));
+    const From low = value & From{0x7FF};
+    const From kept = wide ? static_cast<From>((value - low) | (low != 0 ? From{0x800} : From{0})) : value;
+    return To(detail::round_to_odd(static_cast<double>(kept)));
+  } else if constexpr (std::integral<From>) {
+    return To(detail::round_to_odd(static_cast<double>(value)));
   } else {
     return To(static_cast<float>(value));
   }

@@ -49,7 +49,10 @@ class Storage {
     return *this;
   }
   ~Storage() {
-    if (block_ && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(block_);
+    // The only holder needs no locked instruction: nobody else can take a reference any more.
+    if (block_ && (block_->references.load(std::memory_order_acquire) == 1 ||
+                   block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1))
+      destroy(block_);
   }
 
   explicit operator bool() const { return block_ != nullptr; }

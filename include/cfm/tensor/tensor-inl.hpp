@@ -23,6 +23,9 @@ inline Tensor::Tensor(Storage storage, DType dtype, const Shape& shape, const St
     fits = fits && low >= -(offset_bytes / size_of(dtype)) && offset_bytes <= room &&
            high < (room - offset_bytes) / size_of(dtype);
     CFM_CHECK(fits, "tensor: elements lie outside the storage", shape, strides);
+    const auto place = reinterpret_cast<std::uintptr_t>(storage_.data() + offset_bytes);
+    CFM_CHECK(place % static_cast<std::uintptr_t>(size_of(dtype)) == 0,
+              "tensor: elements must be aligned to their size", dtype, offset_bytes);
   }
   data_ = storage_.data() + (shape.size() > 0 ? offset_bytes : 0);
 }

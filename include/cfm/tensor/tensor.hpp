@@ -20,20 +20,15 @@ class Tensor {
   Tensor() : shape_{0}, strides_{1} {}
 
   /// A tensor over existing storage. For readers and adapters; everybody else uses factories.
-  /// Errors:  ShapeError if an element would lie outside the storage.
+  /// Errors:  ShapeError if an element would lie outside the storage, TypeError if elements would
+  /// not be aligned to their size.
   Tensor(Storage storage, DType dtype, const Shape& shape, const Strides& strides,
          Index offset_bytes = 0);
 
   /// Not initialised.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32) {
-    const std::size_t bytes = static_cast<std::size_t>(shape.size() * size_of(dtype));
-    Tensor out;
-    out.storage_ = Storage::allocate(bytes);
-    out.data_ = out.storage_.data();
-    out.shape_ = shape;
-    out.strides_ = row_major(shape);
-    out.dtype_ = dtype;
-    return out;
+    return Tensor(Storage::allocate(static_cast<std::size_t>(shape.size() * size_of(dtype))), shape,
+                  dtype);
   }
   static Tensor empty_like(const Tensor& t) { return empty(t.shape_, t.dtype_); }
 
@@ -77,6 +72,8 @@ class Tensor {
   /// Extent of a dimension; negative ones count from the back.
   Index size(int dim) const { return shape_[normalize_dim(dim, rank(), "size")]; }
   const Storage& storage() const { return storage_; }
+  /// Where the first element is: tells parameters apart, whatever shares their storage.
+  const void* address() const { return data_; }
   /// True for a tensor that a factory made, false for Tensor().
   bool defined() const { return static_cast<bool>(storage_); }
 
@@ -103,6 +100,13 @@ class Tensor {
               dtype_);
     prepare_write();
     return reinterpret_cast<T*>(data_);
+  }
+
+  /// First element as bytes, for writers, codecs and adapters.
+  const std::byte* bytes() const { return data_; }
+  std::byte* bytes() {
+    prepare_write();
+    return data_;
   }
 
   /// What kernels take.   Errors:  TypeError if T is not the dtype, ShapeError if R is not the rank.
@@ -143,7 +147,8 @@ class Tensor {
   Tensor squeeze(int dim) const;                                           ///< drops a dimension of 1
   Tensor unsqueeze(int dim) const;                                         ///< inserts one of 1
 
-  /// The same elements in another shape (one extent may be -1). Copies only if the strides demand it.
+  /// The same elements in another shape (one extent may be -1). Shares if this tensor is contiguous,
+  /// else copies; the result is contiguous.
   Tensor reshape(const Extents& shape) const;
   /// This tensor if it is contiguous, else a dense copy.
   Tensor contiguous() const;
@@ -168,6 +173,14 @@ class Tensor {
     }
     return out;
   }
+
+  // All of a dense storage.
+  Tensor(Storage storage, const Shape& shape, DType dtype)
+      : storage_(std::move(storage)),
+        data_(storage_.data()),
+        shape_(shape),
+        strides_(row_major(shape)),
+        dtype_(dtype) {}
 
   Tensor with(const Shape& shape, const Strides& strides, Index offset = 0) const {
     Tensor out = *this;

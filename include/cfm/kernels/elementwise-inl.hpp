@@ -1,0 +1,158 @@
+/// @file  Element-wise functions over dense arrays.
+#ifndef CFM_KERNELS_ELEMENTWISE_INL_HPP_
+#define CFM_KERNELS_ELEMENTWISE_INL_HPP_
+#include <cmath>
+
+#include <cfm/kernels/dispatch.hpp>
+#include <cfm/kernels/ops.hpp>
+#endif
+
+#include <cfm/kernels/math-inl.hpp>
+
+#if defined(CFM_KERNELS_ELEMENTWISE_TARGET) == defined(HWY_TARGET_TOGGLE)
+#ifdef CFM_KERNELS_ELEMENTWISE_TARGET
+#undef CFM_KERNELS_ELEMENTWISE_TARGET
+#else
+#define CFM_KERNELS_ELEMENTWISE_TARGET
+#endif
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+CFM_ISA_NAMESPACE_BEGIN
+namespace HWY_NAMESPACE {
+
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Neg, hn::Vec<D> x) { return hn::Neg(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Abs, hn::Vec<D> x) { return hn::Abs(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Sqrt, hn::Vec<D> x) { return hn::Sqrt(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Square, hn::Vec<D> x) { return hn::Mul(x, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Reciprocal, hn::Vec<D> x) {
+  return hn::Div(constant(d, 1), x);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Rsqrt, hn::Vec<D> x) {
+  return hn::Div(constant(d, 1), hn::Sqrt(x));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Sign, hn::Vec<D> x) {
+  const auto zero = hn::Zero(d);
+  const auto positive = hn::IfThenElse(hn::Gt(x, zero), constant(d, 1), x);  // keeps 0 and NaN
+  return hn::IfThenElse(hn::Lt(x, zero), constant(d, -1), positive);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Floor, hn::Vec<D> x) { return hn::Floor(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Ceil, hn::Vec<D> x) { return hn::Ceil(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Round, hn::Vec<D> x) { return hn::Round(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Trunc, hn::Vec<D> x) { return hn::Trunc(x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Relu, hn::Vec<D> x) {
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::LeakyRelu op, hn::Vec<D> x) {
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(x, constant(d, op.slope)));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Clamp op, hn::Vec<D> x) {
+  const auto low = constant(d, op.low), high = constant(d, op.high);
+  x = hn::IfThenElse(hn::Lt(x, low), low, x);
+  return hn::IfThenElse(hn::Gt(x, high), high, x);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Exp, hn::Vec<D> x) { return vexp(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Log, hn::Vec<D> x) { return vlog(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Log1p, hn::Vec<D> x) { return vlog1p(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Expm1, hn::Vec<D> x) { return vexpm1(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Tanh, hn::Vec<D> x) { return vtanh(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Sigmoid, hn::Vec<D> x) { return vsigmoid(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Sin, hn::Vec<D> x) { return vsin(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Cos, hn::Vec<D> x) { return vcos(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Erf, hn::Vec<D> x) { return verf(d, x); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Silu, hn::Vec<D> x) {
+  const auto one = constant(d, 1);
+  const auto y = hn::Div(x, hn::Add(one, vexp(d, hn::Neg(x))));
+  const auto lowest = constant(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
+  return hn::IfThenElse(hn::Eq(x, lowest), hn::Zero(d), y);  // -infinity / infinity is NaN
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Elu op, hn::Vec<D> x) {
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), x, hn::Mul(constant(d, op.alpha), vexpm1(d, x)));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Softplus op, hn::Vec<D> x) {
+  const auto u = hn::Mul(x, constant(d, op.beta));
+  const auto grown = hn::Add(apply(d, ops::Relu{}, u), vlog1p(d, vexp(d, hn::Neg(hn::Abs(u)))));
+  return hn::IfThenElse(hn::Gt(u, constant(d, 20)), x, hn::Div(grown, constant(d, op.beta)));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Gelu, hn::Vec<D> x) {
+  const auto phi = hn::Add(constant(d, 1), verf(d, hn::Mul(x, constant(d, 0.70710678118654752))));
+  return hn::Mul(hn::Mul(x, constant(d, 0.5)), phi);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::GeluTanh, hn::Vec<D> x) {
+  // (1 + tanh z) / 2 = sigmoid(2 z)
+  const auto cube = hn::Mul(hn::Mul(x, x), x);
+  const auto z = hn::MulAdd(cube, constant(d, 0.044715), x);
+  return hn::Mul(x, vsigmoid(d, hn::Mul(z, constant(d, 1.5957691216057308))));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Add, hn::Vec<D> a, hn::Vec<D> b) { return hn::Add(a, b); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Sub, hn::Vec<D> a, hn::Vec<D> b) { return hn::Sub(a, b); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Mul, hn::Vec<D> a, hn::Vec<D> b) { return hn::Mul(a, b); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D, ops::Div, hn::Vec<D> a, hn::Vec<D> b) { return hn::Div(a, b); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Min, hn::Vec<D> a, hn::Vec<D> b) { return min_nan(d, a, b); }
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Max, hn::Vec<D> a, hn::Vec<D> b) { return max_nan(d, a, b); }
+
+// out[i] = op(x[i]). The tail goes through the same code, so a value does not depend on its place.
+template <class Op, class T>
+inline void map_unary(Op op, const T* x, T* out, Index n) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(apply(d, op, hn::LoadU(d, x + i)), d, out + i);
+  if (i < n) store_n(d, apply(d, op, load_n(d, x + i, n - i)), out + i, n - i);
+}
+
+// out[i] = op(a[i], b[i]).
+template <class Op, class T>
+inline void map_binary(Op op, const T* a, const T* b, T* out, Index n) {
+  if constexpr (std::is_same_v<Op, ops::Pow>) {
+    for (Index i = 0; i < n; ++i) out[i] = std::pow(a[i], b[i]);
+  } else {
+    const hn::ScalableTag<T> d;
+    const Index lanes = static_cast<Index>(hn::Lanes(d));
+    Index i = 0;
+    for (; i + lanes <= n; i += lanes)
+      hn::StoreU(apply(d, op, hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
+    if (i < n)
+      store_n(d, apply(d, op, load_n(d, a + i, n - i), load_n(d, b + i, n - i)), out + i, n - i);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+CFM_ISA_NAMESPACE_END
+HWY_AFTER_NAMESPACE();
+#endif
