@@ -10,11 +10,13 @@ check_one() {
   # shellcheck disable=SC2086  # the flags are words
   text=$(printf '#include <%s>\n#include <%s>\n' "${3#include/}" "${3#include/}" |
     "$1" -std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion \
-      -Wshadow -Werror $2 -Iinclude -x c++ - 2>&1) && return
+      -Wshadow -Werror $2 $eigen -Iinclude -x c++ - 2>&1) && return
   printf '%s\nnot clean on its own, %s: %s\n' "$text" "$1" "$3"
   return 1
 }
 export -f check_one
+eigen=$(eigen_flags)
+export eigen
 
 [ $# -gt 0 ] || set -- $(find include/cfm -name '*.hpp' | sort)
 v3=""

@@ -9,7 +9,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include" / "cfm"
 
-# A header includes its own folder and folders with a smaller number (docs/design/0001-layout.md).
+# A header includes its own folder and folders with a smaller number (CONTRIBUTING.md).
 LEVEL = {
     "core": 0, "tensor": 1, "exec": 2, "io": 2, "compress": 3, "graph": 3, "kernels": 4,
     "circuit": 5, "text": 5, "autograd": 5, "nn": 6, "train": 7, "adapt": 8, "decode": 8,
@@ -111,7 +111,12 @@ def check_header(path):
     if not any(line.startswith("/// @file  ") for line in lines[:4]):
         breach(path, 1, "a /// @file line says what the header is")
 
+    isa = False
     for number, line in enumerate(without_comments(text).split("\n"), 1):
+        isa = (isa or "CFM_ISA_NAMESPACE_BEGIN" in line) and "CFM_ISA_NAMESPACE_END" not in line
+        if isa and re.match(r"\s*namespace\s+detail\b", line):
+            breach(path, number, "inside the instruction-set namespace it is isa_detail: two "
+                                 "namespaces called detail are ambiguous")
         include = re.match(r"\s*#\s*include\s*([<\"])([^>\"]*)", line)
         if include:
             name = re.match(r"\s*#\s*include\s*[<\"]([^>\"]*)", lines[number - 1]).group(1)

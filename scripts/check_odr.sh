@@ -16,11 +16,13 @@ command -v ccache >/dev/null && compiler="ccache $compiler"
 compile() { # compile <object> <source> <flags...>
   local object=$1 source=$2
   shift 2
-  $compiler -std=c++20 -O1 -Wall -Wextra -Iinclude -I"$out" -Itests/hygiene "$@" -c \
+  # shellcheck disable=SC2086  # the lists are words
+  $compiler -std=c++20 -O1 -Wall -Wextra $eigen -Iinclude -I"$out" -Itests/hygiene "$@" -c \
     "tests/hygiene/$source.cpp" -o "$out/$object.o" || exit 1
 }
 export -f compile
-export out compiler
+eigen=$(eigen_flags)
+export out compiler eigen
 
 jobs="everything_a everything_a
 everything_b everything_b

@@ -8,6 +8,13 @@ cd "$root"
 build_packages="g++ cmake ninja-build pkg-config libeigen3-dev libtbb-dev libxsimd-dev libhwy-dev
   doctest-dev libbenchmark-dev"
 
+# Where Eigen is, for compilers that are called without CMake; its warnings are not ours.
+eigen_flags() {
+  local flags
+  flags=$(pkg-config --cflags eigen3 2>/dev/null) || flags=-I/usr/include/eigen3
+  printf '%s' "${flags//-I/-isystem }"
+}
+
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
 

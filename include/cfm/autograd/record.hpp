@@ -4,8 +4,7 @@
 #include <initializer_list>
 
 #include <cfm/autograd/tape.hpp>
-#include <cfm/kernels/elementwise.hpp>
-#include <cfm/kernels/sum_to.hpp>
+#include <cfm/kernels/accumulate.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -38,8 +37,8 @@ namespace isa_detail {
 
 // In place only where nobody else looks at the memory: a gradient may be shared by two inputs.
 inline void add_gradient(Tensor& sum, const Tensor& grad) {
-  if (sum.storage().unique() && sum.is_contiguous()) cfm::accumulate(sum, grad);
-  else sum = cfm::add(sum, grad);
+  if (!sum.storage().unique() || !sum.is_contiguous()) sum = sum.clone();
+  accumulate(sum, grad);
 }
 
 }  // namespace isa_detail

@@ -12,10 +12,10 @@ namespace detail {
 
 // One cell of the array: row k adds the partial product b_k a_(i-k) to column i.
 struct ArrayCell {
-  Literal sum;        // literal of column i below this row
-  Literal and_ab;     // AND of the two words' bits; of no use where carry_ready
-  Literal and_cx;     // AND of the carry with the XOR of the two bits
-  Literal carry;      // into column i + 1 of the same row
+  Literal sum;     // literal of column i below this row
+  Literal and_ab;  // AND of the two words' bits; of no use where carry_ready
+  Literal and_cx;  // AND of the carry with the XOR of the two bits
+  Literal carry;   // into column i + 1 of the same row
   bool carry_ready = false;
 };
 
@@ -44,15 +44,15 @@ class ArrayMultiplier {
  private:
   // Writes column i and returns its sum.
   Literal column(std::size_t i) {
-    const std::size_t last = std::min(i, bits_ - 1);              // rows with a cell here
+    const std::size_t last = std::min(i, bits_ - 1);  // rows with a cell here
     const std::size_t first = i < bits_ ? 1 : i - bits_ + 1;
     for (std::size_t k = last + 1; k-- > first;)
       if (k < i) carry_of(left_[k]);
     Literal sum = i < bits_ ? product(0, i) : literal_false;
     if (first > 1) sum = carry_of(left_[first - 1]);  // the row above ends one column earlier
     for (std::size_t k = first; k <= last; ++k) {
-      const bool no_carry = k == i;                   // lowest column of its row
-      const bool no_sum = k == 1 && i == bits_;       // row 0 has no carry out
+      const bool no_carry = k == i;              // lowest column of its row
+      const bool no_sum = k == 1 && i == bits_;  // row 0 has no carry out
       ArrayCell& cell = here_[k];
       const Literal b = product(k, i);
       if (no_carry) {

@@ -58,7 +58,8 @@ constexpr CutTable<K> spread_table(CutTable<K> table, unsigned places) {
   for (int p = 0; p < K; ++p)
     if ((places >> p) & 1) targets[count++] = p;
   while (count-- > 0)
-    for (int v = static_cast<int>(count); v < targets[count]; ++v) table = swap_adjacent<K>(table, v);
+    for (int v = static_cast<int>(count); v < targets[count]; ++v)
+      table = swap_adjacent<K>(table, v);
   return table;
 }
 
@@ -72,8 +73,10 @@ inline constexpr auto spread3 = [] {
 
 template <int K>
 CutTable<K> spread(CutTable<K> table, unsigned places) {
-  if constexpr (K == 3) return spread3[places][table];
-  else return spread_table<K>(table, places);
+  if constexpr (K == 3)
+    return spread3[places][table];
+  else
+    return spread_table<K>(table, places);
 }
 
 // The cut {variable}.

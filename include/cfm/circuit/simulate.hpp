@@ -10,8 +10,8 @@
 
 CFM_NAMESPACE_BEGIN
 
-/// What a latch with an undefined reset holds at first. AIGER leaves it open; the usual simulators
-/// take 0 or an unknown, and so 0 is the default here.
+/// What a latch with an undefined reset holds at first. AIGER's own simulator takes an unknown, or
+/// 0 if asked to; there are no unknowns here, and so 0 is the default.
 enum class UndefinedReset : std::uint8_t { zero, one, random };
 
 /// How simulation starts.

@@ -56,9 +56,7 @@ class Strash {
     return lor(land(select, one), land(!select, zero));
   }
   /// True where two or three of a, b, c are.
-  Literal majority(Literal a, Literal b, Literal c) {
-    return lor(land(a, b), land(c, lor(a, b)));
-  }
+  Literal majority(Literal a, Literal b, Literal c) { return lor(land(a, b), land(c, lor(a, b))); }
 
   /// The AND of all, from left to right; true if there are none.
   Literal land(std::span<const Literal> literals) {

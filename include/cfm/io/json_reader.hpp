@@ -47,6 +47,13 @@ class JsonReader {
                       int max_depth = max_json_depth)
       : text_(text), name_(name), max_depth_(static_cast<std::size_t>(max_depth)) {}
 
+  /// For text inside a binary file: errors say "name:offset: ..." from now on, where `base` is the
+  /// offset of the text in that file.
+  void report_offsets(std::uint64_t base) {
+    offsets_ = true;
+    base_ = base;
+  }
+
   /// What the next value is; does not move.
   JsonKind peek() {
     skip_space();
@@ -116,6 +123,7 @@ class JsonReader {
   /// Throws FormatError at the current place.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
+    if (offsets_) throw FormatError(concat(name_, ":", base_ + at_, ": ", parts...));
     std::size_t line = 1, begin = 0;
     for (std::size_t i = 0; i < at_ && i < text_.size(); ++i)
       if (text_[i] == '\n') {
@@ -193,6 +201,8 @@ class JsonReader {
   std::size_t max_depth_;
   std::size_t at_ = 0;
   std::vector<Open> open_;
+  bool offsets_ = false;
+  std::uint64_t base_ = 0;
   bool first_ = false;  // of the innermost container, nothing was read yet
 };
 

@@ -5,9 +5,9 @@
 
 CFM_NAMESPACE_BEGIN
 
-struct CrossEntropyOptions;
-
 template <class T>
 struct AggregateScale;
+template <class T>
+struct CrossEntropyOptions;
 
 CFM_NAMESPACE_END

@@ -47,6 +47,27 @@ HWY_INLINE void store_n(D d, hn::Vec<D> v, T* p, Index n) {
 #endif
 }
 
+// As load_n and store_n, for n up to all lanes.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_some(D d, const T* p, Index count) {
+  return count == static_cast<Index>(hn::Lanes(d)) ? hn::LoadU(d, p) : load_n(d, p, count);
+}
+
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_some(D d, hn::Vec<D> v, T* p, Index count) {
+  if (count == static_cast<Index>(hn::Lanes(d))) hn::StoreU(v, d, p);
+  else store_n(d, v, p, count);
+}
+
+// f(i, count) for i = 0, lanes, 2 lanes ..; count < lanes only in the last call.
+template <class T, class F>
+HWY_INLINE void each_vector(Index n, const F& f) {
+  const Index lanes = lanes_of<T>();
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) f(i, lanes);
+  if (i < n) f(i, n - i);
+}
+
 // Lanes at and behind n replaced by `fill`.
 template <class D>
 HWY_INLINE hn::Vec<D> keep_n(D d, hn::Vec<D> v, Index n, hn::Vec<D> fill) {

@@ -16,7 +16,7 @@ struct Tolerance {
   bool equal_nan = false;  ///< NaN agrees with NaN
 };
 
-/// The answer of equal and allclose: converts to bool, and says what is wrong.
+/// The answer of all_equal and allclose: converts to bool, and says what is wrong.
 struct Comparison {
   bool agree = true;
   Index mismatches = 0;    ///< elements that do not agree
@@ -85,7 +85,7 @@ double distance(T a, T b) {
 }  // namespace detail
 
 /// Same type, same shape, same values. NaN differs from everything; 0 and -0 are the same.
-inline Comparison equal(const Tensor& a, const Tensor& b) {
+inline Comparison all_equal(const Tensor& a, const Tensor& b) {
   if (is_floating(a.dtype())) return detail::compare<double>(a, b, detail::distance<double>);
   if (a.dtype() == DType::u64)
     return detail::compare<std::uint64_t>(a, b, detail::distance<std::uint64_t>);

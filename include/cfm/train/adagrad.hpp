@@ -22,6 +22,7 @@ CFM_ISA_NAMESPACE_BEGIN
 /// Source:  J. Duchi et al., "Adaptive subgradient methods", JMLR 12, 2011.
 struct AdagradRule {
   using Options = AdagradOptions;
+  static constexpr std::string_view name = "adagrad";
   static constexpr std::array<std::string_view, 1> states{"sum_of_squares"};
 
   static void check(const Options& o) {

@@ -37,6 +37,7 @@ CFM_ISA_NAMESPACE_BEGIN
 template <class AnyOptions, bool decoupled>
 struct AdamRule {
   using Options = AnyOptions;
+  static constexpr std::string_view name = decoupled ? "adamw" : "adam";
   static constexpr std::array<std::string_view, 3> states{"mean", "mean_square",
                                                           "largest_mean_square"};
 

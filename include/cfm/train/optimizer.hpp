@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <cfm/io/safetensors.hpp>
 #include <cfm/nn/module.hpp>
 #include <cfm/train/clip.hpp>
 
@@ -31,8 +32,6 @@ struct StepOptions {
   std::optional<double> clip_value{};       ///< limits every element of the gradients
 };
 
-/// Tensors by name, as files hold them.
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// What an update rule is told besides the elements.
 struct UpdateContext {
@@ -48,6 +47,7 @@ template <class R>
 concept UpdateRule = requires(const typename R::Options& o, const UpdateContext& context, float* p) {
   { o.learning_rate } -> std::convertible_to<double>;
   { o.weight_decay } -> std::convertible_to<double>;
+  { std::string_view(R::name) };
   { R::states.size() } -> std::convertible_to<std::size_t>;
   { R::uses(o, std::size_t{}) } -> std::same_as<bool>;
   R::check(o);

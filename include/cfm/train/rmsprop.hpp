@@ -24,6 +24,7 @@ CFM_ISA_NAMESPACE_BEGIN
 /// Source:  T. Tieleman, G. Hinton, lecture 6.5, "rmsprop", 2012.
 struct RmsPropRule {
   using Options = RmsPropOptions;
+  static constexpr std::string_view name = "rmsprop";
   static constexpr std::array<std::string_view, 3> states{"mean_square", "momentum", "mean"};
 
   static void check(const Options& o) {

@@ -22,6 +22,7 @@ CFM_ISA_NAMESPACE_BEGIN
 /// p -= learning_rate (nesterov ? g + momentum m : m).
 struct SgdRule {
   using Options = SgdOptions;
+  static constexpr std::string_view name = "sgd";
   static constexpr std::array<std::string_view, 1> states{"momentum"};
 
   static void check(const Options& o) {

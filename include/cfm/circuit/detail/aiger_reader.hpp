@@ -59,8 +59,8 @@ class AigerReader {
       in_.fail_at(0, "M = ", m_, " is not I + L + A = ", i_ + l_ + a_);
     const std::uint64_t lines = std::uint64_t{o_} + b_ + c_ + j_ + f_;
     const std::uint64_t inputs = i_, latches = l_, ands = a_;  // 64 bits: no sum overflows
-    const std::uint64_t least = binary_ ? 2 * (latches + lines + ands)
-                                        : 2 * (inputs + lines) + 4 * latches + 6 * ands;
+    const std::uint64_t least =
+        binary_ ? 2 * (latches + lines + ands) : 2 * (inputs + lines) + 4 * latches + 6 * ands;
     if (least > in_.left())
       in_.fail_at(0, "the counts need at least ", least, " bytes, ", in_.left(), " follow");
     const std::size_t size = in_.text().size();
@@ -246,7 +246,8 @@ class AigerReader {
       if (count == SIZE_MAX)
         in_.fail_at(begin, "expected a symbol (one of i l o b c j f) or the comment");
       const auto i = static_cast<std::size_t>(in_.number(UINT32_MAX, "a position"));
-      if (i >= count) in_.fail_at(begin, "symbol ", kind, i, ": there are ", count, " of this kind");
+      if (i >= count)
+        in_.fail_at(begin, "symbol ", kind, i, ": there are ", count, " of this kind");
       in_.expect(' ', "a blank before the name");
       if (!add_name(kind, i, std::string(in_.line("the name"))))
         in_.fail_at(begin, "symbol ", kind, i, " is given twice");

@@ -45,9 +45,9 @@ class AigerWriter {
 
   void write_header() {
     const Aig::Properties& p = aig_.properties;
-    const std::size_t counts[] = {aig_.variables() - 1, aig_.inputs(),        aig_.latches().size(),
-                                  aig_.outputs(),       aig_.ands(),          p.bad.size(),
-                                  p.constraints.size(), p.justice.size(),     p.fairness.size()};
+    const std::size_t counts[] = {aig_.variables() - 1, aig_.inputs(),    aig_.latches().size(),
+                                  aig_.outputs(),       aig_.ands(),      p.bad.size(),
+                                  p.constraints.size(), p.justice.size(), p.fairness.size()};
     std::size_t shown = std::size(counts);
     while (shown > 5 && counts[shown - 1] == 0) --shown;
     out_ = binary_ ? "aig " : "aag ";

@@ -1,0 +1,198 @@
+/// @file  Normalisation of one row, and of the columns of a block of rows; forward and backward.
+/// Source:  J. Ba et al., "Layer Normalization", 2016; B. Zhang and R. Sennrich, "Root Mean Square
+///          Layer Normalization", NeurIPS 2019; S. Ioffe and C. Szegedy, "Batch Normalization", 2015.
+#ifndef CFM_KERNELS_NORM_INL_HPP_
+#define CFM_KERNELS_NORM_INL_HPP_
+#include <cmath>
+
+#include <cfm/kernels/dispatch.hpp>
+#endif
+
+#include <cfm/kernels/reduce-inl.hpp>
+
+#if defined(CFM_KERNELS_NORM_TARGET) == defined(HWY_TARGET_TOGGLE)
+#ifdef CFM_KERNELS_NORM_TARGET
+#undef CFM_KERNELS_NORM_TARGET
+#else
+#define CFM_KERNELS_NORM_TARGET
+#endif
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+CFM_ISA_NAMESPACE_BEGIN
+namespace HWY_NAMESPACE {
+
+// The elements of an optional vector, or `missing` everywhere.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_or(D d, const T* p, Index i, Index count, hn::Vec<D> missing) {
+  return p != nullptr ? load_some(d, p + i, count) : missing;
+}
+
+template <class T>
+struct RowMoments {
+  T mean, inv_std;
+};
+
+// Two passes: the second sums squares of deviations, so a large mean costs no digits.
+template <class T>
+inline RowMoments<T> row_moments(const T* x, Index n, T eps) {
+  const hn::ScalableTag<T> d;
+  const T mean = reduce_row(detail::FoldSum{}, x, n) / static_cast<T>(n);
+  const auto shift = hn::Set(d, mean);
+  // The mean itself is rounded: its error, the mean of the deviations, is taken out as well.
+  const T rest = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+    return hn::Sub(load_some(d, x + i, count), shift);
+  }) / static_cast<T>(n);
+  const T squares = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto v = hn::Sub(load_some(d, x + i, count), shift);
+    return hn::Mul(v, v);
+  });
+  const T variance = squares / static_cast<T>(n) - rest * rest;
+  return {mean + rest, T{1} / std::sqrt(variance + eps)};
+}
+
+// out = (x - mean) scale gain + bias
+template <class T>
+inline void normalize_row(const T* x, const T* gain, const T* bias, T* out, Index n, T mean,
+                          T scale) {
+  const hn::ScalableTag<T> d;
+  const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
+  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
+    const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
+                              load_or(d, bias, i, count, hn::Zero(d)));
+    store_some(d, y, out + i, count);
+  });
+}
+
+// dx = beta dx + scale (g - mean(g) - v mean(g v)) with v = (x - mean) scale and g = dy gain. The
+// RMS norm has no mean to take out: `centered` is false and mean is 0.
+template <class T>
+inline void normalize_row_back(const T* dy, const T* x, const T* gain, T* dx, Index n, T mean,
+                               T scale, bool centered, T beta) {
+  const hn::ScalableTag<T> d;
+  const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
+  const auto value = [&](Index i, Index count) HWY_ATTR {
+    return hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
+  };
+  const auto grad = [&](Index i, Index count) HWY_ATTR {
+    return hn::Mul(load_some(d, dy + i, count), load_or(d, gain, i, count, one));
+  };
+  const T along = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+    return hn::Mul(grad(i, count), value(i, count));
+  }) / static_cast<T>(n);
+  const T level = !centered ? T{0} : fold_row<detail::FoldSum, T>(n, [&](Index i, Index count)
+      HWY_ATTR { return grad(i, count); }) / static_cast<T>(n);
+  const auto va = hn::Set(d, along), vl = hn::Set(d, level), keep = hn::Set(d, beta);
+  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto g = hn::NegMulAdd(value(i, count), va, hn::Sub(grad(i, count), vl));
+    auto out = hn::Mul(g, factor);
+    if (beta != T{0}) out = hn::MulAdd(keep, load_some(d, dx + i, count), out);
+    store_some(d, out, dx + i, count);
+  });
+}
+
+// 1 / sqrt(mean(x^2) + eps)
+template <class T>
+inline T inverse_rms_row(const T* x, Index n, T eps) {
+  const hn::ScalableTag<T> d;
+  const T squares = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto v = load_some(d, x + i, count);
+    return hn::Mul(v, v);
+  });
+  return T{1} / std::sqrt(squares / static_cast<T>(n) + eps);
+}
+
+// dgain[c] += sum over rows of dy v, dbias[c] += sum over rows of dy, v = (x - mean[r]) scale[r].
+template <class T>
+inline void gain_bias_back(const T* dy, Index dy_row, const T* x, Index x_row, const T* mean,
+                           const T* scale, Index rows, T* dgain, T* dbias, Index n) {
+  const hn::ScalableTag<T> d;
+  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+    auto sg = load_some(d, dgain + c, count), sb = load_some(d, dbias + c, count);
+    for (Index r = 0; r < rows; ++r) {
+      const auto g = load_some(d, dy + r * dy_row + c, count);
+      const auto shift = hn::Set(d, mean != nullptr ? mean[r] : T{0});
+      const auto v = hn::Sub(load_some(d, x + r * x_row + c, count), shift);
+      sg = hn::MulAdd(g, hn::Mul(v, hn::Set(d, scale[r])), sg);
+      sb = hn::Add(sb, g);
+    }
+    store_some(d, sg, dgain + c, count);
+    store_some(d, sb, dbias + c, count);
+  });
+}
+
+// sums[c] += sum over rows of (x - shift[c]), squares[c] += of (x - shift[c])^2
+template <class T>
+inline void column_moments(const T* x, Index x_row, Index rows, const T* shift, T* sums, T* squares,
+                           Index n) {
+  const hn::ScalableTag<T> d;
+  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+    const auto m = load_some(d, shift + c, count);
+    auto s = hn::Zero(d), q = hn::Zero(d);
+    for (Index r = 0; r < rows; ++r) {
+      const auto v = hn::Sub(load_some(d, x + r * x_row + c, count), m);
+      s = hn::Add(s, v);
+      q = hn::MulAdd(v, v, q);
+    }
+    store_some(d, hn::Add(load_some(d, sums + c, count), s), sums + c, count);
+    store_some(d, hn::Add(load_some(d, squares + c, count), q), squares + c, count);
+  });
+}
+
+// out = (x - mean) scale gain + bias, with mean and scale of each column.
+template <class T>
+inline void normalize_columns(const T* x, const T* mean, const T* scale, const T* gain,
+                              const T* bias, T* out, Index n) {
+  const hn::ScalableTag<T> d;
+  const auto one = hn::Set(d, T{1});
+  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), load_some(d, mean + i, count)),
+                           load_some(d, scale + i, count));
+    const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
+                              load_or(d, bias, i, count, hn::Zero(d)));
+    store_some(d, y, out + i, count);
+  });
+}
+
+// sums of dy and of dy v over rows, v = (x - mean) scale by column.
+template <class T>
+inline void column_grads(const T* dy, Index dy_row, const T* x, Index x_row, Index rows,
+                         const T* mean, const T* scale, T* dgain, T* dbias, Index n) {
+  const hn::ScalableTag<T> d;
+  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+    const auto m = load_some(d, mean + c, count), f = load_some(d, scale + c, count);
+    auto sg = load_some(d, dgain + c, count), sb = load_some(d, dbias + c, count);
+    for (Index r = 0; r < rows; ++r) {
+      const auto g = load_some(d, dy + r * dy_row + c, count);
+      const auto v = hn::Mul(hn::Sub(load_some(d, x + r * x_row + c, count), m), f);
+      sg = hn::MulAdd(g, v, sg);
+      sb = hn::Add(sb, g);
+    }
+    store_some(d, sg, dgain + c, count);
+    store_some(d, sb, dbias + c, count);
+  });
+}
+
+// dx = beta dx + gain scale (dy - level - v along), level and along the means of dy and dy v.
+template <class T>
+inline void normalize_columns_back(const T* dy, const T* x, const T* mean, const T* scale,
+                                   const T* gain, const T* along, const T* level, T* dx, Index n,
+                                   T beta) {
+  const hn::ScalableTag<T> d;
+  const auto one = hn::Set(d, T{1}), keep = hn::Set(d, beta);
+  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto f = load_some(d, scale + i, count);
+    const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), load_some(d, mean + i, count)), f);
+    auto g = hn::Sub(load_some(d, dy + i, count), load_some(d, level + i, count));
+    g = hn::NegMulAdd(v, load_some(d, along + i, count), g);
+    auto out = hn::Mul(g, hn::Mul(f, load_or(d, gain, i, count, one)));
+    if (beta != T{0}) out = hn::MulAdd(keep, load_some(d, dx + i, count), out);
+    store_some(d, out, dx + i, count);
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+CFM_ISA_NAMESPACE_END
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,132 @@
+/// @file  Reductions of a dense row, and of the columns of a dense matrix.
+#ifndef CFM_KERNELS_REDUCE_INL_HPP_
+#define CFM_KERNELS_REDUCE_INL_HPP_
+#include <limits>
+
+#include <cfm/kernels/dispatch.hpp>
+
+CFM_NAMESPACE_BEGIN
+namespace detail {
+
+// What is folded. Bodies and doors agree on these names.
+struct FoldSum {};
+struct FoldProduct {};
+struct FoldMax {};
+struct FoldMin {};
+
+template <class Fold, class T>
+constexpr T fold_identity() {
+  using Limits = std::numeric_limits<T>;
+  if constexpr (std::is_same_v<Fold, FoldSum>) return T{0};
+  else if constexpr (std::is_same_v<Fold, FoldProduct>) return T{1};
+  else if constexpr (std::is_same_v<Fold, FoldMax>)
+    return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+  else return Limits::has_infinity ? Limits::infinity() : Limits::max();
+}
+
+// One step on plain numbers. A NaN stays.
+template <class Fold, class T>
+constexpr T fold(T a, T b) {
+  if constexpr (std::is_same_v<Fold, FoldSum>) return a + b;
+  else if constexpr (std::is_same_v<Fold, FoldProduct>) return a * b;
+  else if constexpr (std::is_same_v<Fold, FoldMax>) return a >= b || a != a ? a : b;
+  else return a <= b || a != a ? a : b;
+}
+
+}  // namespace detail
+CFM_NAMESPACE_END
+#endif
+
+#include <cfm/kernels/lanes-inl.hpp>
+
+#if defined(CFM_KERNELS_REDUCE_TARGET) == defined(HWY_TARGET_TOGGLE)
+#ifdef CFM_KERNELS_REDUCE_TARGET
+#undef CFM_KERNELS_REDUCE_TARGET
+#else
+#define CFM_KERNELS_REDUCE_TARGET
+#endif
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+CFM_ISA_NAMESPACE_BEGIN
+namespace HWY_NAMESPACE {
+
+template <class Fold, class D>
+HWY_INLINE hn::Vec<D> fold_lanes(D d, hn::Vec<D> a, hn::Vec<D> b) {
+  if constexpr (std::is_same_v<Fold, detail::FoldSum>) return hn::Add(a, b);
+  else if constexpr (std::is_same_v<Fold, detail::FoldProduct>) return hn::Mul(a, b);
+  else if constexpr (std::is_same_v<Fold, detail::FoldMax>) return max_nan(d, a, b);
+  else return min_nan(d, a, b);
+}
+
+// Folds f(vector at i) for all i in [0, n), four accumulators in turn, then the lanes in order.
+// f(i, count) loads: count < lanes only in the last call, whose missing lanes hold the identity.
+template <class Fold, class T, class F>
+HWY_INLINE T fold_row(Index n, const F& f) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  const auto identity = hn::Set(d, detail::fold_identity<Fold, T>());
+  auto s0 = identity, s1 = identity, s2 = identity, s3 = identity;
+  Index i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    s0 = fold_lanes<Fold>(d, s0, f(i, lanes));
+    s1 = fold_lanes<Fold>(d, s1, f(i + lanes, lanes));
+    s2 = fold_lanes<Fold>(d, s2, f(i + 2 * lanes, lanes));
+    s3 = fold_lanes<Fold>(d, s3, f(i + 3 * lanes, lanes));
+  }
+  for (; i + lanes <= n; i += lanes) s0 = fold_lanes<Fold>(d, s0, f(i, lanes));
+  if (i < n) s1 = fold_lanes<Fold>(d, s1, keep_n(d, f(i, n - i), n - i, identity));
+  const auto s = fold_lanes<Fold>(d, fold_lanes<Fold>(d, s0, s1), fold_lanes<Fold>(d, s2, s3));
+  if constexpr (std::is_same_v<Fold, detail::FoldSum>) return sum_lanes(d, s);
+  HWY_ALIGN T last[hn::MaxLanes(d)];
+  hn::Store(s, d, last);
+  T out = last[0];
+  for (Index l = 1; l < lanes; ++l) out = detail::fold<Fold>(out, last[l]);
+  return out;
+}
+
+template <class Fold, class T>
+inline T reduce_row(Fold, const T* x, Index n) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  return fold_row<Fold, T>(n, [&](Index i, Index count) HWY_ATTR {
+    return count == lanes ? hn::LoadU(d, x + i) : load_n(d, x + i, count);
+  });
+}
+
+// out[c] = fold over r of x[r * stride + c], first row to last.
+template <class Fold, class T>
+inline void reduce_columns(Fold, const T* x, Index rows, Index stride, T* out, Index width) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  const auto identity = hn::Set(d, detail::fold_identity<Fold, T>());
+  Index c = 0;
+  for (; c + 4 * lanes <= width; c += 4 * lanes) {
+    auto s0 = identity, s1 = identity, s2 = identity, s3 = identity;
+    for (const T *p = x + c, *end = p + rows * stride; p != end; p += stride) {
+      s0 = fold_lanes<Fold>(d, s0, hn::LoadU(d, p));
+      s1 = fold_lanes<Fold>(d, s1, hn::LoadU(d, p + lanes));
+      s2 = fold_lanes<Fold>(d, s2, hn::LoadU(d, p + 2 * lanes));
+      s3 = fold_lanes<Fold>(d, s3, hn::LoadU(d, p + 3 * lanes));
+    }
+    hn::StoreU(s0, d, out + c);
+    hn::StoreU(s1, d, out + c + lanes);
+    hn::StoreU(s2, d, out + c + 2 * lanes);
+    hn::StoreU(s3, d, out + c + 3 * lanes);
+  }
+  for (; c < width; c += lanes) {
+    const Index count = width - c < lanes ? width - c : lanes;
+    auto s = identity;
+    for (Index r = 0; r < rows; ++r) {
+      const T* const p = x + r * stride + c;
+      s = fold_lanes<Fold>(d, s, count == lanes ? hn::LoadU(d, p) : load_n(d, p, count));
+    }
+    if (count == lanes) hn::StoreU(s, d, out + c);
+    else store_n(d, s, out + c, count);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+CFM_ISA_NAMESPACE_END
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,128 @@
+#pragma once
+/// @file  Reductions of tensors over dimensions.
+
+#include <cfm/kernels/detail/fold.hpp>
+#include <cfm/kernels/elementwise.hpp>
+
+// All functions here: `dims` names the dimensions to reduce, negative ones counted from the back;
+// none named means all. With `keepdim` they stay with extent 1. A NaN among the elements gives NaN.
+// Order:   four vector accumulators over chunks of fixed size, chunks in order, f32 chunks combined
+//          in double: the same bits for any number of threads.
+// Errors:  ShapeError for dimensions outside the rank or named twice, TypeError for other types.
+CFM_ISA_NAMESPACE_BEGIN
+
+/// Sum. Of integers and bools it is an i64 (u64 for u64) that wraps around; 0 for no elements.
+/// Error bound: (n / (4 lanes) + 20) eps times the sum of absolute values, n at most 8192.
+inline Tensor sum(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  if (is_floating(x.dtype())) return isa_detail::fold_real<detail::FoldSum>("sum", x, dims, keepdim);
+  return isa_detail::fold_integer<detail::FoldSum>("sum", x, dims, keepdim);
+}
+
+/// Product. Of integers and bools as sum; 1 for no elements.
+inline Tensor prod(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  if (is_floating(x.dtype()))
+    return isa_detail::fold_real<detail::FoldProduct>("prod", x, dims, keepdim);
+  return isa_detail::fold_integer<detail::FoldProduct>("prod", x, dims, keepdim);
+}
+
+namespace isa_detail {
+
+template <class Fold>
+Tensor extremum(std::string_view op, const Tensor& x, const Extents& dims, bool keepdim) {
+  const FoldPlan plan = plan_fold(op, x.expand(x.shape()), dims, keepdim);
+  CFM_CHECK(plan.n > 0 || plan.shape.size() == 0, concat(op, ": nothing to choose from"), x);
+  if (is_floating(x.dtype())) return fold_real<Fold>(op, x, dims, keepdim);
+  return fold_integer<Fold>(op, x, dims, keepdim).to(x.dtype());
+}
+
+inline Index reduced_count(const Tensor& x, const Tensor& out) {
+  if (out.size() > 0) return x.size() / out.size();
+  return 0;
+}
+
+}  // namespace isa_detail
+
+/// Largest element, of the type of x.   Errors:  ShapeError if there is none.
+inline Tensor max(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return isa_detail::extremum<detail::FoldMax>("max", x, dims, keepdim);
+}
+/// Smallest element, of the type of x.   Errors:  ShapeError if there is none.
+inline Tensor min(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return isa_detail::extremum<detail::FoldMin>("min", x, dims, keepdim);
+}
+
+/// Position of the first largest element (of the first NaN, if there is one) as i64. Over several
+/// dimensions it counts in row-major order of those.   Errors:  ShapeError if there is none.
+inline Tensor argmax(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return isa_detail::fold_position<detail::FoldMax>("argmax", x, dims, keepdim);
+}
+/// Position of the first smallest element, as argmax.
+inline Tensor argmin(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return isa_detail::fold_position<detail::FoldMin>("argmin", x, dims, keepdim);
+}
+
+/// sum / n of f32 or f64; NaN for no elements.
+inline Tensor mean(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  const Tensor total = isa_detail::fold_real<detail::FoldSum>("mean", x, dims, keepdim);
+  return div(total, static_cast<double>(isa_detail::reduced_count(x, total)));
+}
+
+/// Sum of squared deviations from the mean, divided by n - correction. Two passes, so that a large
+/// mean does no harm.
+inline Tensor var(const Tensor& x, const Extents& dims = {}, bool keepdim = false,
+                  double correction = 1) {
+  const Tensor squares = square(sub(x, mean(x, dims, true)));
+  const Tensor total = sum(squares, dims, keepdim);
+  const double n = static_cast<double>(isa_detail::reduced_count(x, total));
+  return div(total, std::max(0.0, n - correction));
+}
+
+/// log of the sum of exp(x), without overflow; -infinity for no elements.
+inline Tensor logsumexp(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  if (x.size() == 0) return log(sum(x, dims, keepdim));
+  Tensor high = max(x, dims, true);
+  high = where(less(abs(high), std::numeric_limits<double>::infinity()), high,
+               Tensor::zeros(Shape{}, x.dtype()));  // infinite maxima must not meet themselves
+  const Tensor total = sum(exp(sub(x, high)), dims, keepdim);
+  return add(log(total), high.reshape(total.shape()));
+}
+
+/// True if any element is not zero; false for none.
+inline Tensor any(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return not_equal(sum(x.to(DType::boolean), dims, keepdim), 0.0);
+}
+/// True if no element is zero; true for none.
+inline Tensor all(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
+  return logical_not(any(equal(x.to(DType::boolean), 0.0), dims, keepdim));
+}
+
+/// out[.., i, ..] = x[.., 0, ..] + .. + x[.., i, ..] along one dimension, f32 summed in double;
+/// integers and bools give i64 (u64 for u64).
+inline Tensor cumsum(const Tensor& x, int dim) {
+  const int d = normalize_dim(dim, x.rank(), "cumsum");
+  const DType dtype = is_floating(x.dtype()) || x.dtype() == DType::u64 ? x.dtype() : DType::i64;
+  if (x.rank() == 0) return x.to(dtype).clone();
+  Tensor moved = x.to(dtype).transpose(d, -1).contiguous();
+  Tensor out = Tensor::empty_like(moved);
+  const Index n = moved.size(-1), rows = n == 0 ? 0 : moved.size() / n;
+  const auto run = [&]<class T>(std::type_identity<T>) {
+    using Wide = std::conditional_t<std::floating_point<T>, double, std::uint64_t>;
+    const T* const source = std::as_const(moved).template data<T>();
+    T* const target = out.data<T>();
+    parallel_for(rows, grain_for(2 * n * Index{sizeof(T)}), [&](Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        Wide total = 0;
+        for (Index i = r * n; i < (r + 1) * n; ++i) {
+          total += static_cast<Wide>(source[i]);
+          target[i] = static_cast<T>(total);
+        }
+      }
+    });
+  };
+  if (dtype == DType::i64) run(std::type_identity<std::int64_t>{});
+  else if (dtype == DType::u64) run(std::type_identity<std::uint64_t>{});
+  else visit_real(dtype, "cumsum", run);
+  return out.transpose(d, -1).contiguous();
+}
+
+CFM_ISA_NAMESPACE_END
