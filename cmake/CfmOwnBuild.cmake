@@ -4,6 +4,8 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+set(CMAKE_CXX_EXTENSIONS OFF)
+
 # The instruction set of our programs: x86-64-v3 where this processor has it, else the compiler's
 # default. Empty means no -march at all.
 if(NOT DEFINED CFM_ARCH)

@@ -15,6 +15,7 @@
 #include <cfm/io/json.hpp>
 #include <cfm/io/torch_zip.hpp>
 #include <cfm/kernels/dispatch.hpp>
+#include <cfm/models/gamora_classifier.hpp>
 #include <cfm/models/gamora_training.hpp>
 
 #include "common/args.hpp"
@@ -178,7 +179,7 @@ cfm::Gamora<> get_model(const Options& o) {
   }
   if (!o.checkpoint.empty()) {
     cfm::Gamora<> model;
-    cfm::load_into(model, cfm::read_torch_zip(o.checkpoint).tensors, o.checkpoint);
+    cfm::load_into(model, cfm::read_torch(o.checkpoint).tensors, {}, o.checkpoint);
     std::printf("model: %s, %s parameters\n", o.checkpoint.c_str(),
                 grouped(cfm::parameter_count(model)).c_str());
     return model;

@@ -14,11 +14,12 @@ failed=0
 say "$source_file, one unit, -O2:"
 for compiler in g++ clang++; do
   command -v "$compiler" >/dev/null || continue
-  # shellcheck disable=SC2086  # the flags are words
   # Processor time of the compiler, so that other work on the machine does not count.
   TIMEFORMAT='%U %S'
-  seconds=$({ time "$compiler" -std=c++20 -O2 $eigen -Iinclude -c "$source_file" -o "$out/unit.o"; } 2>&1 |
-    tail -n 1 | awk '{printf "%.1f", $1 + $2}')
+  # shellcheck disable=SC2086  # the flags are words
+  { time "$compiler" -std=c++20 -O2 $eigen -Iinclude -c "$source_file" -o "$out/unit.o"; } \
+    2>"$out/log" || { cat "$out/log" >&2; die "$compiler cannot compile $source_file"; }
+  seconds=$(tail -n 1 "$out/log" | awk '{printf "%.1f", $1 + $2}')
   # shellcheck disable=SC2086  # the libraries are words
   "$compiler" "$out/unit.o" $libraries -o "$out/program"
   strip "$out/program"

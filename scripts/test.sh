@@ -24,7 +24,7 @@ run test_preset dev
 run test_preset release
 run test_preset clang
 run test_preset asan-ubsan
-run test_preset tsan
+scripts/tsan_tbb.sh && run test_preset tsan || failed="$failed [tsan]"
 run test_preset scalar
 run test_preset sse4
 if grep -q avx512bw /proc/cpuinfo; then

@@ -170,8 +170,9 @@ TEST_CASE("gamora graph: rows and features") {
   CHECK(row(g.graph, 5) == I32{2, 5});  // the exporter's self loop
   CHECK(row(g.graph, 6) == I32{4, 5});
   CHECK(row(g.graph, 7) == I32{5});
-  const std::vector<float> expected = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 1, 0, 1,
-                                       1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};
+  const std::vector<float> expected = {
+      0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1, 1, 0, 1,
+      1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1};  // true is an inverted literal
   const Tensor x0 = g.features();
   CHECK(std::equal(expected.begin(), expected.end(), x0.data<float>()));
   const GamoraGraph plain = gamora_graph(aig, {.exporter_edges = false});

@@ -3,7 +3,7 @@
 
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_shape.hpp>
-#include <cfm/kernels/map_rows.hpp>
+#include <cfm/kernels/gather.hpp>
 #include <cfm/kernels/segments.hpp>
 #include <cfm/kernels/take_along.hpp>
 
@@ -15,9 +15,7 @@ CFM_ISA_NAMESPACE_BEGIN
 /// y[i] = x[index[i]]: rows picked by number.
 /// Shapes:  x [n, ...], index [any] -> [any, ...].
 inline Var embedding(const Var& x, const Tensor& index) {
-  Extents shape = index.shape();
-  for (int d = 1; d < x.rank(); ++d) shape.push_back(x.shape()[d]);
-  return record({&x}, take_rows(x.value(), index).reshape(shape),
+  return record({&x}, gather_rows(x.value(), index),
                 [to = x.slot(), like = x.shape(), index = Saved(index)](Gradients& gradients,
                                                                         const Tensor& dy) {
                   const Segments segments(*index, like[0]);

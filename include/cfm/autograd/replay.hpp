@@ -109,6 +109,11 @@ inline void Tape::backward(const Var& output, Tensor grad) {
       }
       nodes_[i].forget();
     }
+    // Each leaf gets a dense gradient of its own: whoever writes one changes no other.
+    for (auto& [address, leaf] : leaves_) {
+      Tensor& sum = grads_[static_cast<std::size_t>(leaf.slot)];
+      if (sum.defined() && !(sum.is_contiguous() && sum.storage().unique())) sum = sum.clone();
+    }
   } catch (...) {
     forget_nodes();
     std::fill(grads_.begin(), grads_.end(), Tensor());

@@ -1,6 +1,7 @@
 #pragma once
 /// @file  What GAMORA learns: the part that each node has in the adders of a circuit.
 
+#include <algorithm>
 #include <vector>
 
 #include <cfm/circuit/adders.hpp>

@@ -2,7 +2,10 @@
 /// @file  Exact extraction of XORs, half adders and full adders from an and-inverter graph.
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <utility>
+#include <vector>
 
 #include <cfm/circuit/cuts.hpp>
 
@@ -69,40 +72,54 @@ struct AdderCandidate {
   std::uint32_t sign;
 };
 
-// Leaf sets of the XORs, numbered in order of appearance.
+// Leaf sets of the XORs, numbered in order of appearance. Neighbours in a circuit have sets of
+// neighbouring numbers, so only the look-up itself misses the cache: it can be announced.
 class LeafSets {
  public:
+  using Leaves = std::array<std::uint32_t, 3>;
   static constexpr std::uint32_t none = UINT32_MAX;
 
-  explicit LeafSets(std::size_t capacity) : slots_(std::bit_ceil(2 * capacity + 1), none) {}
+  explicit LeafSets(std::size_t capacity) : slots_(std::bit_ceil(capacity + capacity / 2 + 2)) {}
 
-  std::uint32_t insert(const std::array<std::uint32_t, 3>& leaves) {
-    std::size_t slot = place(leaves);
-    for (; slots_[slot] != none; slot = (slot + 1) & (slots_.size() - 1))
-      if (sets_[slots_[slot]] == leaves) return slots_[slot];
-    slots_[slot] = static_cast<std::uint32_t>(sets_.size());
-    sets_.push_back(leaves);
-    return slots_[slot];
-  }
+  void announce(const Leaves& leaves) const { __builtin_prefetch(&slots_[hash(leaves) & mask()]); }
 
-  std::uint32_t find(const std::array<std::uint32_t, 3>& leaves) const {
-    for (std::size_t slot = place(leaves);; slot = (slot + 1) & (slots_.size() - 1)) {
-      if (slots_[slot] == none) return none;
-      if (sets_[slots_[slot]] == leaves) return slots_[slot];
+  std::uint32_t insert(const Leaves& leaves) {
+    const std::size_t slot = place(leaves);
+    if (slots_[slot].number == 0) {
+      sets_.push_back(leaves);
+      slots_[slot] = {tag(hash(leaves)), static_cast<std::uint32_t>(sets_.size())};
     }
+    return slots_[slot].number - 1;
   }
+
+  // The number of a set, or none.
+  std::uint32_t find(const Leaves& leaves) const { return slots_[place(leaves)].number - 1; }
 
   std::size_t size() const { return sets_.size(); }
 
  private:
-  std::size_t place(const std::array<std::uint32_t, 3>& leaves) const {
+  struct Slot {
+    std::uint32_t tag = 0, number = 0;  // number of the set plus one; 0 is empty
+  };
+
+  std::size_t mask() const { return slots_.size() - 1; }
+  static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  static std::uint64_t hash(const Leaves& leaves) {
     std::uint64_t h = (std::uint64_t{leaves[0]} << 32 | leaves[1]) * 0x9E3779B97F4A7C15u;
     h = (h ^ (h >> 29) ^ leaves[2]) * 0xBF58476D1CE4E5B9u;
-    return static_cast<std::size_t>(h >> 32) & (slots_.size() - 1);
+    return h ^ (h >> 32);
+  }
+  // Where the set is, or the empty slot where it belongs.
+  std::size_t place(const Leaves& leaves) const {
+    const std::uint64_t h = hash(leaves);
+    std::size_t slot = h & mask();
+    for (; slots_[slot].number != 0; slot = (slot + 1) & mask())
+      if (slots_[slot].tag == tag(h) && sets_[slots_[slot].number - 1] == leaves) break;
+    return slot;
   }
 
-  std::vector<std::uint32_t> slots_;
-  std::vector<std::array<std::uint32_t, 3>> sets_;
+  std::vector<Slot> slots_;
+  std::vector<Leaves> sets_;
 };
 
 // The XORs and carries among all cuts, both in the order of their nodes.
@@ -140,11 +157,17 @@ inline std::vector<AdderRecord> pair_adders(const AdderCandidates& found) {
   LeafSets sets(found.xors.size());
   std::vector<std::uint32_t> set_of_xor;
   set_of_xor.reserve(found.xors.size());
-  for (const AdderCandidate& x : found.xors) set_of_xor.push_back(sets.insert(x.leaves));
+  constexpr std::size_t ahead = 16;  // look-ups on their way from memory
+  for (std::size_t i = 0; i < found.xors.size(); ++i) {
+    if (i + ahead < found.xors.size()) sets.announce(found.xors[i + ahead].leaves);
+    set_of_xor.push_back(sets.insert(found.xors[i].leaves));
+  }
 
   std::vector<std::size_t> offsets(sets.size() + 1, 0);  // carries of each set, in order
   std::vector<std::pair<std::uint32_t, std::uint32_t>> members;
+  CFM_CHECK(found.carries.size() < UINT32_MAX, "adders: too many candidates; set max_cuts");
   for (std::size_t i = 0; i < found.carries.size(); ++i) {
+    if (i + ahead < found.carries.size()) sets.announce(found.carries[i + ahead].leaves);
     const std::uint32_t set = sets.find(found.carries[i].leaves);
     if (set == LeafSets::none) continue;
     members.push_back({set, static_cast<std::uint32_t>(i)});

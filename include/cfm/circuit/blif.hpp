@@ -13,6 +13,8 @@ struct BlifOptions {
   std::string_view library = {};
   /// The most signals and functions that flattening a hierarchy may give.
   std::size_t max_flattened = 10'000'000;
+  /// Takes signals that nothing drives as false, as ABC does, where they would be an error.
+  bool undriven_is_false = false;
 };
 
 /// Reads BLIF through structural hashing, so the ANDs are those of ABC's `strash`: .names, .latch,
@@ -28,7 +30,9 @@ struct BlifOptions {
 /// Source:  "Berkeley Logic Interchange Format (BLIF)", University of California, 1992.
 inline Aig parse_blif(std::string_view text, std::string_view name = "blif",
                       const BlifOptions& options = {}) {
-  return detail::BlifReader(text, name, options.library, options.max_flattened).read();
+  return detail::BlifReader(text, name, options.library, options.max_flattened,
+                            options.undriven_is_false)
+      .read();
 }
 inline Aig parse_blif(std::span<const std::byte> bytes, std::string_view name = "blif",
                       const BlifOptions& options = {}) {

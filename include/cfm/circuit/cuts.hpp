@@ -1,6 +1,7 @@
 #pragma once
 /// @file  All cuts of up to six leaves of every AND, with their truth tables.
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <type_traits>
@@ -117,6 +118,16 @@ bool merge_leaves(const Cut<K>& a, const Cut<K>& b, Cut<K>& out, unsigned& place
   return true;
 }
 
+template <int K>
+bool contains_leaves(std::span<const Cut<K>> cuts, const Cut<K>& wanted) {
+  for (const Cut<K>& cut : cuts) {
+    std::uint32_t difference = static_cast<std::uint32_t>(cut.signature ^ wanted.signature);
+    for (std::size_t i = 0; i < K; ++i) difference |= cut.leaves[i] ^ wanted.leaves[i];
+    if (difference == 0) return true;  // no call of memcmp: this is the innermost loop
+  }
+  return false;
+}
+
 // The cuts of the ANDs that are still needed, in blocks of a power of two that are used again.
 template <int K>
 class CutStore {
@@ -180,9 +191,10 @@ class CutStore {
 
 }  // namespace detail
 
-/// A limit for circuits in which the number of cuts grows with the depth.
+/// A limit for circuits in which the number of cuts grows with the depth (a long chain that reads
+/// one signal again and again). Netlists from practice stay below 20 cuts of three leaves a node.
 struct CutOptions {
-  std::size_t max_cuts = 0;  ///< keep the first so many cuts of a node; 0 keeps all
+  std::size_t max_cuts = 256;  ///< keep the first so many cuts of a node; 0 keeps all
 };
 
 /// Calls f(variable, cuts) for every AND in order, with all cuts of at most K leaves: first the
@@ -206,16 +218,16 @@ void for_each_cut_set(const Aig& aig, const F& f, const CutOptions& options = {}
     const auto flip1 = static_cast<CutTable<K>>(fanins[0].inverted() ? ~CutTable<K>{0} : 0);
     cuts.clear();
     cuts.push_back(detail::trivial_cut<K>(variable));
-    for (const Cut<K>& a : set0) {
+    for (std::size_t i = 0; i < set0.size() && cuts.size() < limit; ++i) {
+      const Cut<K>& a = set0[i];
       for (const Cut<K>& b : set1) {
         unsigned places_a, places_b;
         if (!detail::merge_leaves(a, b, merged, places_a, places_b)) continue;
-        bool seen = false;
-        for (const Cut<K>& c : cuts) seen |= c.leaves == merged.leaves;
-        if (seen || cuts.size() >= limit) continue;
+        if (detail::contains_leaves<K>(cuts, merged)) continue;
         merged.table = static_cast<CutTable<K>>((detail::spread<K>(a.table, places_a) ^ flip0) &
                                                 (detail::spread<K>(b.table, places_b) ^ flip1));
         cuts.push_back(merged);
+        if (cuts.size() >= limit) break;
       }
     }
     f(variable, std::span<const Cut<K>>(cuts));

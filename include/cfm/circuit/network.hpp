@@ -1,7 +1,9 @@
 #pragma once
 /// @file  Logic networks of other libraries, accepted by their shape.
 
+#include <concepts>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 

@@ -40,6 +40,8 @@ constexpr float decode_float(FloatFormat f, std::uint32_t code) {
   if (f.specials == FloatFormat::ieee && exponent == exponent_mask)
     return std::bit_cast<float>(top | 0x7F800000u | (mantissa << shift) |
                                 (mantissa != 0 ? 0x00400000u : 0u));
+  if (exponent == 0 && f.bias == 127)  // subnormals of float itself, which no product may flush
+    return std::bit_cast<float>(top | (mantissa << shift));
   if (exponent == 0) {  // zero and subnormals: mantissa * 2^(1 - bias - mantissa_bits)
     float value = static_cast<float>(mantissa);
     const int power = 1 - f.bias - f.mantissa_bits;
@@ -67,7 +69,8 @@ constexpr std::uint32_t encode_float(FloatFormat f, float value) {
     return sign | infinity | (1u << (f.mantissa_bits - 1)) |
            ((magnitude >> (23 - f.mantissa_bits)) & ((1u << f.mantissa_bits) - 1));
   }
-  const int exponent = static_cast<int>(magnitude >> 23) - 127;
+  const std::uint32_t stored = magnitude >> 23;
+  const int exponent = (stored == 0 ? 1 : static_cast<int>(stored)) - 127;
   const int lowest = 1 - f.bias;  // exponent of the smallest normal number
   std::uint32_t significand = (magnitude & 0x7FFFFFu) | (magnitude >= 0x800000u ? 0x800000u : 0u);
   int drop = 23 - f.mantissa_bits;

@@ -132,7 +132,7 @@ struct Batch {
   friend Mask operator>(Batch a, Batch b) { return {a.value > b.value}; }
   friend Mask operator>=(Batch a, Batch b) { return {a.value >= b.value}; }
   friend Mask operator==(Batch a, Batch b) { return {a.value == b.value}; }
-  friend Mask operator!=(Batch a, Batch b) { return {a.value != b.value}; }
+  friend Mask operator!=(Batch a, Batch b) { return !(a == b); }  // xsimd's is false for NaN
 };
 
 /// a where the mask holds, else b.
@@ -187,8 +187,12 @@ Batch<T> each_lane(const F& f, Batch<T> x, More... more) {
 
 template <Real T>
 Batch<T> abs(Batch<T> x) { return Batch<T>::wrap(xsimd::abs(x.value)); }
+/// Correctly rounded; lane by lane on ARM, where xsimd 8.1 has NaN for infinity.
 template <Real T>
-Batch<T> sqrt(Batch<T> x) { return Batch<T>::wrap(xsimd::sqrt(x.value)); }
+Batch<T> sqrt(Batch<T> x) {
+  if constexpr (isa() == Isa::neon) return isa_detail::each_lane([](T a) { return sqrt(a); }, x);
+  else return Batch<T>::wrap(xsimd::sqrt(x.value));
+}
 template <Real T>
 Batch<T> floor(Batch<T> x) { return Batch<T>::wrap(xsimd::floor(x.value)); }
 template <Real T>

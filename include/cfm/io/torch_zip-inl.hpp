@@ -147,6 +147,8 @@ class TorchBuilder {
         if (name_bytes > most_name_bytes) value.fail("the names of its tensors are too long");
         file.tensors.emplace_back(path, value.tensor());
       } else if (kind == TorchKind::list || kind == TorchKind::dict) {
+        const auto is_same = [&](const Level& level) { return level.value.id_ == value.id_; };
+        if (options.records && std::any_of(levels.begin(), levels.end(), is_same)) return;
         if (levels.size() >= options.depth)
           value.fail("is nested more than ", options.depth, " deep");
         levels.push_back({value, 0, prefix});

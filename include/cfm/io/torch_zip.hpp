@@ -10,21 +10,10 @@
 #include <vector>
 
 #include <cfm/io/detail/pickle.hpp>
+#include <cfm/io/torch_options.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_NAMESPACE_BEGIN
-
-/// How to read torch checkpoints, and what they may cost.
-struct TorchOptions {
-  bool map = false;         ///< map the file instead of reading it: see MappedFile
-  bool verify_crc = true;   ///< torch can be told to write checksums that are wrong
-  /// Objects of classes that cfm does not know become dictionaries of their state. Nothing of the
-  /// class is run. Off: such files are refused.
-  bool records = false;
-  std::size_t pickle_bytes = std::size_t{64} << 20;  ///< of the description without the tensors
-  std::size_t values = std::size_t{1} << 22;         ///< numbers, strings, tensors ... in total
-  std::size_t depth = 64;                            ///< nesting of dictionaries and lists
-};
 
 /// What a value of a checkpoint is; `other` is a class, a bare storage and the like.
 enum class TorchKind : std::uint8_t {

@@ -1,43 +1,11 @@
 #pragma once
-/// @file  Tensors put together, padded, mirrored and masked by position.
-
-#include <span>
-#include <vector>
+/// @file  Tensors padded, mirrored and masked by position.
 
 #include <cfm/exec/parallel.hpp>
+#include <cfm/tensor/join.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
-
-/// The tensors one after the other along `dim`.
-/// Errors:  Error if there is none; TypeError, ShapeError if they differ elsewhere.
-inline Tensor cat(std::span<const Tensor> parts, int dim = 0) {
-  CFM_CHECK(!parts.empty(), "cat: needs at least one tensor");
-  const Tensor& first = parts[0];
-  CFM_CHECK(first.rank() > 0, "cat: needs at least one dimension", first);
-  const int at = normalize_dim(dim, first.rank(), "cat");
-  Shape shape = first.shape();
-  shape[at] = 0;
-  for (const Tensor& t : parts) {
-    CFM_CHECK(t.dtype() == first.dtype(), "cat: the tensors differ in type", first.dtype(),
-              t.dtype());
-    Shape like = t.shape();
-    if (like.rank() == shape.rank()) like[at] = first.shape()[at];
-    CFM_CHECK(like == first.shape(), "cat: the tensors differ beside the dimension", first, t);
-    shape[at] += t.shape()[at];
-  }
-  Tensor out = Tensor::empty(Shape(shape.span()), first.dtype());
-  Index begin = 0;
-  for (const Tensor& t : parts) {
-    const Index end = begin + t.shape()[at];
-    out.slice(at, begin, end).copy_from(t);
-    begin = end;
-  }
-  return out;
-}
-inline Tensor cat(const std::vector<Tensor>& parts, int dim = 0) {
-  return cat(std::span<const Tensor>(parts), dim);
-}
 
 /// The elements in opposite order along these dimensions.
 inline Tensor flip(const Tensor& x, const Extents& dims) {

@@ -1,7 +1,5 @@
 #pragma once
-/// @file  Rows grouped by key, and rows picked by index.
-
-#include <cstring>
+/// @file  Rows of a tensor grouped by key.
 
 #include <cfm/graph/graph.hpp>
 #include <cfm/kernels/spmm.hpp>
@@ -85,29 +83,6 @@ inline Tensor sum_rows_of(const CsrView& rows, const Tensor& x) {
     aggregate_sum<T>(rows, source.view<T, 2>(), out.view<T, 2>());
   });
   return out.reshape(isa_detail::with_rows(x.shape(), rows.rows()));
-}
-
-/// out[i] = x[index[i]] along the first dimension.
-/// Shapes:  x [n, ...], index [any shape] in row-major order -> [index size, ...].
-/// Errors:  TypeError unless the index is i32 or i64; Error for an index outside.
-inline Tensor take_rows(const Tensor& x, const Tensor& index) {
-  CFM_CHECK(x.rank() >= 1, "take_rows: needs at least one dimension", x);
-  const Tensor source = x.contiguous(), places = index.contiguous();
-  Tensor out = Tensor::empty(isa_detail::with_rows(x.shape(), index.size()), x.dtype());
-  const Index n = x.size(0), row = n == 0 ? 0 : x.size() / n * size_of(x.dtype());
-  const auto* const from = static_cast<const std::byte*>(source.address());
-  auto* const to = static_cast<std::byte*>(const_cast<void*>(out.address()));  // ours alone
-  visit_index(index.dtype(), "take_rows", [&]<class I>(std::type_identity<I>) {
-    const I* const place = places.data<I>();
-    parallel_for(index.size(), grain_for(2 * row), [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) {
-        CFM_CHECK(0 <= place[i] && place[i] < n,
-                  concat("take_rows: index ", place[i], " at ", i, " is outside ", n, " rows"));
-        std::memcpy(to + i * row, from + place[i] * row, static_cast<std::size_t>(row));
-      }
-    });
-  });
-  return out;
 }
 
 CFM_ISA_NAMESPACE_END

@@ -122,20 +122,17 @@ inline void aggregate_rows(const detail::AggregateRows<T>& g, Index begin, Index
   for (Index v = begin; v < end; ++v) {
     if (g.beta == T{1} && g.offsets[v] == g.offsets[v + 1]) continue;  // nothing to add
     Index c = 0;
-    for (; c + 8 * lanes < g.width; c += 8 * lanes)
-      aggregate_columns<8>(g, v, c, lanes, c == 0);
-    const Index rest = g.width - c, vectors = (rest + lanes - 1) / lanes;
-    const Index last = rest - (vectors - 1) * lanes;
-    switch (vectors) {
-      case 1: aggregate_columns<1>(g, v, c, last, c == 0); break;
-      case 2: aggregate_columns<2>(g, v, c, last, c == 0); break;
-      case 3: aggregate_columns<3>(g, v, c, last, c == 0); break;
-      case 4: aggregate_columns<4>(g, v, c, last, c == 0); break;
-      case 5: aggregate_columns<5>(g, v, c, last, c == 0); break;
-      case 6: aggregate_columns<6>(g, v, c, last, c == 0); break;
-      case 7: aggregate_columns<7>(g, v, c, last, c == 0); break;
-      case 8: aggregate_columns<8>(g, v, c, last, c == 0); break;
-      default: break;
+    while (c < g.width) {  // as many vectors at once as there are, of 8, 4, 2 and 1
+      const Index vectors = (g.width - c + lanes - 1) / lanes;
+      const Index taken = vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
+      const Index last = std::min(lanes, g.width - c - (taken - 1) * lanes);
+      switch (taken) {
+        case 8: aggregate_columns<8>(g, v, c, last, c == 0); break;
+        case 4: aggregate_columns<4>(g, v, c, last, c == 0); break;
+        case 2: aggregate_columns<2>(g, v, c, last, c == 0); break;
+        default: aggregate_columns<1>(g, v, c, last, c == 0); break;
+      }
+      c += taken * lanes;
     }
   }
 }

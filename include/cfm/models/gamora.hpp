@@ -29,6 +29,10 @@ struct GamoraConfig {
   }
 };
 
+CFM_NAMESPACE_END
+
+CFM_ISA_NAMESPACE_BEGIN
+
 /// What GAMORA says about each node: logits of its three classifications, [nodes, 3] each.
 struct GamoraOutput {
   Var first;   ///< 0 other, 1 in an adder only, 2 in an XOR
@@ -105,4 +109,4 @@ inline Var gamora_loss(const GamoraOutput& out, const GamoraTargets& targets) {
          2.0 * cross_entropy(out.root, targets.root);
 }
 
-CFM_NAMESPACE_END
+CFM_ISA_NAMESPACE_END

@@ -1,10 +1,17 @@
 #pragma once
 /// @file  GAMORA as a classifier of netlists with millions of nodes.
 
+#include <cmath>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <cfm/circuit/adder_labels.hpp>
 #include <cfm/circuit/gamora_graph.hpp>
+#include <cfm/io/safetensors.hpp>
 #include <cfm/kernels/sage.hpp>
-#include <cfm/models/gamora.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -33,27 +40,40 @@ inline RootLabel decode_root(const float* root) {
 
 }  // namespace detail
 
-/// A trained Gamora with its weights packed and its batch norm folded into the heads, for
-/// inference. Each layer is one fused pass over the nodes; the last layer, the heads and the
-/// decision run chunk by chunk in cache. const and thread-safe; the model may change or go.
+CFM_NAMESPACE_END
+
+CFM_ISA_NAMESPACE_BEGIN
+
+/// A trained Gamora for inference: weights packed, batch norm folded into the heads. Each layer is
+/// one fused pass over the nodes; the last layer, the heads and the decision run chunk by chunk in
+/// cache. const and thread-safe. Needs nothing of autograd or nn, so it compiles and links small.
 /// Cost:  about 15,000 operations a node at the published size; at the peak two states of `width`
 ///        floats a node and 2 bytes of labels.
 class GamoraClassifier {
  public:
-  explicit GamoraClassifier(const Gamora<>& model) : width_(model.config().width) {
-    for (const SageConv<>& conv : model.convs)
-      layers_.push_back({WeightPanels<float>(conv.lin_r.weight.value.value, *conv.lin_l.bias),
-                         WeightPanels<float>(conv.lin_l.weight.value.value), true});
-    hidden_ = WeightPanels<float>(model.linear[0].weight.value.value);
-    fold_heads(model);
+  /// From the tensors of a Gamora, by their names; the memory is not shared.
+  /// Errors:  FormatError naming a tensor that is missing or has another shape. `source` is what
+  ///          errors call the tensors.
+  explicit GamoraClassifier(std::span<const std::pair<std::string, Tensor>> tensors,
+                            std::string_view source = "gamora");
+
+  /// From a model.
+  template <class Model>
+    requires requires(const Model& m) { named_tensors(m); }
+  explicit GamoraClassifier(const Model& model) : GamoraClassifier(named_tensors(model)) {}
+
+  /// From a file that save(model, path) wrote.   Errors:  IoError, FormatError.
+  static GamoraClassifier load(const std::filesystem::path& path) {
+    const SafetensorsFile file = read_safetensors(path);
+    return GamoraClassifier(file.tensors, file.name);
   }
 
   /// The logits of all nodes: columns 0-2 first, 3-5 second, 6-8 root.   Shapes:  [nodes, 9].
   Tensor logits(const GamoraGraph& g) const {
     Tensor out = Tensor::empty({g.nodes(), 9});
     const View<float, 2> rows = out.view<float, 2>();
-    run(g, [&](Index begin, View<const float, 2> chunk) {
-      std::copy_n(chunk.data, chunk.size(), rows.row(begin));
+    run(g, [&](Index begin, View<const float, 2> part) {
+      std::copy_n(part.data, part.size(), rows.row(begin));
     });
     return out;
   }
@@ -63,9 +83,9 @@ class GamoraClassifier {
     AdderLabels out;
     out.shared.resize(static_cast<std::size_t>(g.nodes()));
     out.root.resize(static_cast<std::size_t>(g.nodes()));
-    run(g, [&](Index begin, View<const float, 2> chunk) {
-      for (Index i = 0; i < chunk.rows(); ++i) {
-        const float* const row = chunk.row(i);
+    run(g, [&](Index begin, View<const float, 2> part) {
+      for (Index i = 0; i < part.rows(); ++i) {
+        const float* const row = part.row(i);
         out.shared[static_cast<std::size_t>(begin + i)] = detail::decode_shared(row, row + 3);
         out.root[static_cast<std::size_t>(begin + i)] = detail::decode_root(row + 6);
       }
@@ -76,29 +96,6 @@ class GamoraClassifier {
  private:
   // Rows of the last pipeline: states, hidden states and logits of a chunk fit a 256 KiB cache.
   static constexpr Index chunk = 512;
-
-  // heads(bn(h)) = heads(scale h + shift): the scale goes into the weights, the shift into a bias.
-  void fold_heads(const Gamora<>& model) {
-    const BatchNorm1d& bn = model.bn0;
-    const auto gain = bn.weight.value.span<float>(), bias = bn.bias.value.span<float>();
-    const auto mean = bn.running_mean.value.span<float>(), var = bn.running_var.value.span<float>();
-    Tensor weight = Tensor::empty({9, width_}), shift = Tensor::zeros({9});
-    const View<float, 2> w = weight.view<float, 2>();
-    const View<float, 1> b = shift.view<float, 1>();
-    for (Index row = 0; row < 9; ++row) {
-      const Tensor& head = model.linear[static_cast<std::size_t>(1 + row / 3)].weight.value.value;
-      const View<const float, 2> h = head.view<float, 2>();
-      double sum = 0;
-      for (Index k = 0; k < width_; ++k) {
-        const auto i = static_cast<std::size_t>(k);
-        const double scale = gain[i] / std::sqrt(static_cast<double>(var[i]) + bn.epsilon);
-        w(row, k) = static_cast<float>(h(row % 3, k) * scale);
-        sum += h(row % 3, k) * (bias[i] - mean[i] * scale);
-      }
-      b(row) = static_cast<float>(sum);
-    }
-    heads_ = WeightPanels<float>(weight, shift);
-  }
 
   // Calls emit(begin, logits [rows, 9]) for chunks of nodes, in any order, from any thread.
   template <class Emit>
@@ -131,10 +128,63 @@ class GamoraClassifier {
     });
   }
 
-  Index width_;
+  Index width_ = 0;
   std::vector<SageWeights<float>> layers_;
   WeightPanels<float> hidden_, heads_;
 };
+
+inline GamoraClassifier::GamoraClassifier(
+    std::span<const std::pair<std::string, Tensor>> tensors, std::string_view source) {
+  const auto find = [&](const std::string& name) -> const Tensor* {
+    for (const auto& [key, tensor] : tensors)
+      if (key == name) return &tensor;
+    return nullptr;
+  };
+  const auto get = [&](const std::string& name, const Shape& shape) {
+    const Tensor* const t = find(name);
+    if (t == nullptr) throw FormatError(concat(source, ": no tensor \"", name, "\""));
+    if (t->dtype() != DType::f32 || t->shape() != shape)
+      throw FormatError(concat(source, ": \"", name, "\" is ", *t, ", a GAMORA has f32", shape));
+    return t->contiguous();
+  };
+  const Tensor* const first = find("convs.0.lin_l.weight");
+  if (first == nullptr || first->rank() != 2)
+    throw FormatError(concat(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?"));
+  width_ = first->size(0);
+  for (Index in = first->size(1); find(concat("convs.", layers_.size(), ".lin_l.weight"));
+       in = width_) {
+    const std::string name = concat("convs.", layers_.size(), ".");
+    layers_.push_back({WeightPanels<float>(get(name + "lin_r.weight", {width_, in}),
+                                           get(name + "lin_l.bias", {width_})),
+                       WeightPanels<float>(get(name + "lin_l.weight", {width_, in})), true});
+  }
+  hidden_ = WeightPanels<float>(get("linear.0.weight", {width_, width_}));
+  // heads(bn(h)) = heads(scale h + shift): the scale goes into the weights, the shift into a bias.
+  const Tensor gain = get("bn0.weight", {width_}), bias = get("bn0.bias", {width_});
+  const Tensor mean = get("bn0.running_mean", {width_}), var = get("bn0.running_var", {width_});
+  constexpr double epsilon = 1e-5;
+  Tensor weight = Tensor::empty({9, width_}), shift = Tensor::zeros({9});
+  const View<float, 2> w = weight.view<float, 2>();
+  const View<float, 1> b = shift.view<float, 1>();
+  for (Index row = 0; row < 9; ++row) {
+    const Tensor head = get(concat("linear.", 1 + row / 3, ".weight"), {3, width_});
+    double sum = 0;
+    for (Index k = 0; k < width_; ++k) {
+      const double scale = static_cast<double>(gain.data<float>()[k]) /
+                           std::sqrt(static_cast<double>(var.data<float>()[k]) + epsilon);
+      const double h = static_cast<double>(head.view<float, 2>()(row % 3, k));
+      w(row, k) = static_cast<float>(h * scale);
+      sum += h * (static_cast<double>(bias.data<float>()[k]) -
+                  static_cast<double>(mean.data<float>()[k]) * scale);
+    }
+    b(row) = static_cast<float>(sum);
+  }
+  heads_ = WeightPanels<float>(weight, shift);
+}
+
+CFM_ISA_NAMESPACE_END
+
+CFM_NAMESPACE_BEGIN
 
 /// Part of the nodes whose labels are right, in percent; what the literature reports. Inputs and
 /// outputs count as "other" on both sides.

@@ -4,7 +4,10 @@
 #include <numeric>
 #include <vector>
 
-#include <cfm/models/gamora_classifier.hpp>
+#include <cfm/circuit/adder_labels.hpp>
+#include <cfm/circuit/gamora_graph.hpp>
+#include <cfm/core/progress.hpp>
+#include <cfm/models/gamora.hpp>
 #include <cfm/train/adam.hpp>
 #include <cfm/train/schedule.hpp>
 
@@ -130,7 +133,7 @@ inline GamoraTrainingResult train_gamora(Gamora<>& model, const GamoraGraph& g,
     }
     if (!report(options.progress, {"training", epoch, options.epochs, result.loss})) break;
   }
-  copy_tensors(best, model);
+  load_into(model, named_tensors(best));
   return result;
 }
 

@@ -131,6 +131,13 @@ inline Var bind(const Var& x, const Parameter& parameter) {
   return x.tape()->leaf(parameter.value);
 }
 
+/// `value` on the tape of `other` if it has none of its own: operands that parameters are bound to
+/// must be on the tape, or the parameters get no gradient.
+inline Var beside(const Var& other, const Var& value) {
+  if (value.tape() != nullptr || other.tape() == nullptr) return value;
+  return other.tape()->input(value.value());
+}
+
 /// A predicate on names that accepts all.
 struct EveryName {
   constexpr bool operator()(std::string_view) const { return true; }

@@ -4,7 +4,7 @@
 #include <cfm/autograd/ops_aggregate.hpp>
 #include <cfm/nn/linear.hpp>
 
-CFM_NAMESPACE_BEGIN
+CFM_ISA_NAMESPACE_BEGIN
 
 /// y[v] = lin_l(mean of x[u] over fan-ins u of v) + lin_r(x[v]); the mean of nothing is 0.
 /// lin_l has the bias, lin_r has none.
@@ -30,4 +30,4 @@ class SageConv {
   LinearT lin_r;  ///< for the node itself
 };
 
-CFM_NAMESPACE_END
+CFM_ISA_NAMESPACE_END

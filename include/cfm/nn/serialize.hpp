@@ -98,7 +98,7 @@ inline void append_list(std::string& out, std::string_view title,
   if (items.size() > shown) out += concat(" and ", items.size() - shown, " more");
 }
 
-inline std::string quoted(std::string_view name) { return concat("\"", name, "\""); }
+inline std::string in_quotes(std::string_view name) { return concat("\"", name, "\""); }
 
 // Finds for every tensor of the module its value in the file, all checked, nothing written.
 // `types_fit(have, want)` says which element types go.
@@ -115,7 +115,7 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
   for_each_tensor(module, [&](std::string_view name, const auto& member) {
     const std::string theirs = translate(name, options.names);
     const std::string shown =
-        theirs == name ? quoted(theirs) : concat(quoted(theirs), " (for ", quoted(name), ")");
+        theirs == name ? in_quotes(theirs) : concat(in_quotes(theirs), " (for ", in_quotes(name), ")");
     const auto found = by_name.find(theirs);
     out.emplace_back();
     if (found == by_name.end()) {
@@ -132,7 +132,7 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
     out.back() = have;
   });
   std::vector<std::string> unexpected;
-  for (const auto& [name, tensor] : left) unexpected.push_back(quoted(name));
+  for (const auto& [name, tensor] : left) unexpected.push_back(in_quotes(name));
   std::sort(unexpected.begin(), unexpected.end());
   const bool nothing_fits = !out.empty() && missing.size() == out.size();
   std::string problems;
@@ -159,7 +159,7 @@ M model_from_config(const JsonRef& json, std::size_t tensors) {
 
 inline NamedTensors usable_tensors(const SafetensorsFile& file, const LoadOptions& options) {
   if (options.strict && !file.unsupported.empty())
-    throw UnsupportedError(concat(file.name, ": ", quoted(file.unsupported.front().first), ": ",
+    throw UnsupportedError(concat(file.name, ": ", in_quotes(file.unsupported.front().first), ": ",
                                   file.unsupported.front().second));
   return file.tensors;
 }

@@ -39,6 +39,14 @@ inline Json tensor_checksums(const NamedTensors& tensors) {
   return out;
 }
 
+// Of all entries of the metadata but that of the training state, which has its own.
+inline std::uint32_t metadata_checksum(const SafetensorsMetadata& metadata) {
+  std::uint32_t crc = 0;
+  for (const auto& [key, value] : metadata)
+    if (key != "cfm.training") crc = crc32(as_bytes(concat(key.size(), key, value)), crc);
+  return crc;
+}
+
 // One string of the metadata with its own checksum in front.
 inline std::string sealed(const std::string& text) {
   return concat(crc32(as_bytes(text)), " ", text);
@@ -55,6 +63,9 @@ inline std::string_view unsealed(std::string_view text, const std::string& file)
 }
 
 inline void check_checksums(const SafetensorsFile& file, const JsonRef& checksums) {
+  if (!file.unsupported.empty())
+    throw FormatError(concat(file.name, ": damaged: \"", file.unsupported.front().first,
+                             "\" has no type of a checkpoint"));
   for (const auto& [name, t] : file.tensors) {
     const auto wanted = checksums.find(name);
     if (!wanted || wanted->integer<std::uint32_t>() != tensor_checksum(name, t))
@@ -102,6 +113,7 @@ void save_checkpoint(const std::filesystem::path& path, const M& module,
   json.set("extras", std::move(list));
   json.set("checksums", detail::tensor_checksums(tensors));
   SafetensorsMetadata metadata = model_metadata(module);
+  json.set("model", detail::metadata_checksum(metadata));
   metadata.emplace("cfm.training", detail::sealed(to_text(json)));
   write_safetensors(path, tensors, metadata);
 }
@@ -120,6 +132,8 @@ TrainingState load_checkpoint(const std::filesystem::path& path, M& module,
                                            concat(file.name, ": cfm.training"));
   const JsonRef json = document.root();
   detail::check_checksums(file, json["checksums"]);
+  if (json["model"].integer<std::uint32_t>() != detail::metadata_checksum(file.metadata))
+    throw FormatError(concat(file.name, ": damaged: the checksum of the metadata is wrong"));
   if (json["optimizer"].string() != Rule::name)
     json["optimizer"].fail("the checkpoint is of \"", json["optimizer"].string(),
                            "\", this optimizer is \"", Rule::name, "\"");

@@ -55,7 +55,7 @@ class BenchWriter {
       const std::string& name = names_.variable(aig_.latch_variable(i));
       std::string next = names_.variable(latch.next.variable());
       if (latch.next.inverted() || latch.next.variable() == 0) {
-        next = names_.claim(concat(name, "_next"));
+        next = names_.generate(concat(name, "_next"));
         drivers_.emplace_back(next, latch.next);
       }
       line(name, " = ", dff(latch.reset), "(", next, ")");
@@ -75,13 +75,13 @@ class BenchWriter {
     if (v == 0) {
       std::string& constant = constant_[literal.inverted() ? 1 : 0];
       if (constant.empty()) {
-        constant = names_.claim(literal.inverted() ? "one" : "zero");
+        constant = names_.generate(literal.inverted() ? "one" : "zero");
         write_driver(constant, literal);
       }
       return constant;
     }
     if (inverse_[v].empty()) {
-      inverse_[v] = names_.claim(concat(names_.variable(v), "_not"));
+      inverse_[v] = names_.generate(concat(names_.variable(v), "_not"));
       write_driver(inverse_[v], literal);
     }
     return inverse_[v];

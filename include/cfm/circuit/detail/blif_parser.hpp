@@ -174,12 +174,28 @@ class BlifParser {
 
   // Timing, attributes and the like: nothing that changes the function.
   static bool is_ignored(std::string_view name) {
-    static constexpr std::string_view ignored[] = {
-        ".attr", ".param", ".cname", ".area", ".delay", ".wire_load_slope", ".wire",
-        ".input_arrival", ".default_input_arrival", ".output_required",
-        ".default_output_required", ".input_drive", ".default_input_drive", ".max_input_load",
-        ".default_max_input_load", ".output_load", ".default_output_load", ".clock",
-        ".clock_event", ".cycle", ".latch_order", ".no_merge"};
+    static constexpr std::string_view ignored[] = {".attr",
+                                                   ".param",
+                                                   ".cname",
+                                                   ".area",
+                                                   ".delay",
+                                                   ".wire_load_slope",
+                                                   ".wire",
+                                                   ".input_arrival",
+                                                   ".default_input_arrival",
+                                                   ".output_required",
+                                                   ".default_output_required",
+                                                   ".input_drive",
+                                                   ".default_input_drive",
+                                                   ".max_input_load",
+                                                   ".default_max_input_load",
+                                                   ".output_load",
+                                                   ".default_output_load",
+                                                   ".clock",
+                                                   ".clock_event",
+                                                   ".cycle",
+                                                   ".latch_order",
+                                                   ".no_merge"};
     return std::find(std::begin(ignored), std::end(ignored), name) != std::end(ignored);
   }
 
@@ -277,8 +293,8 @@ class BlifParser {
       const std::size_t equals = token_.find('=');
       if (equals == 0 || equals == std::string_view::npos || equals + 1 == token_.size())
         in_.fail_at(token_position_, "expected pin=signal, found ", quoted(token_));
-      m.bindings.push_back({token_.substr(0, equals), m.signals.intern(token_.substr(equals + 1)),
-                            token_position_});
+      m.bindings.push_back(
+          {token_.substr(0, equals), m.signals.intern(token_.substr(equals + 1)), token_position_});
     }
     const auto count = static_cast<std::uint32_t>(m.bindings.size() - first);
     m.uses.push_back({name, first, count, position, is_gate});

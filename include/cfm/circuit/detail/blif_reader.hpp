@@ -11,8 +11,11 @@ namespace detail {
 class BlifReader {
  public:
   BlifReader(std::string_view text, std::string_view name, std::string_view library,
-             std::size_t max_flattened)
-      : text_(text, name), library_(library, "library"), max_flattened_(max_flattened) {
+             std::size_t max_flattened, bool undriven_is_false)
+      : text_(text, name),
+        library_(library, "library"),
+        max_flattened_(max_flattened),
+        undriven_is_false_(undriven_is_false) {
     BlifParser(text_, models_).parse();
     if (!library.empty()) BlifParser(library_, models_).parse();
   }
@@ -25,8 +28,7 @@ class BlifReader {
     build_functions();
     const BlifModel& top = models_[0];
     for (const std::uint32_t output : top.outputs)
-      build_.add_output(driven_value(output, top, top.position),
-                        std::string(top.signals[output]));
+      build_.add_output(driven_value(output, top, top.position), std::string(top.signals[output]));
     for (std::size_t i = 0; i < registers_.size(); ++i) {
       const auto& [model, line] = found(registers_[i]);
       const auto& latch = model.registers[line];
@@ -97,7 +99,8 @@ class BlifReader {
       for (std::uint32_t k = 0; k < model.functions.size(); ++k) {
         const auto& f = model.functions[k];
         const auto gate = static_cast<std::uint32_t>(gates_.size());
-        if (!signals_.drive(global({i, k}, f.signal), gate)) fail_twice(model, f.signal, f.position);
+        if (!signals_.drive(global({i, k}, f.signal), gate))
+          fail_twice(model, f.signal, f.position);
         gates_.push_back({i, k});
       }
       for (std::uint32_t k = 0; k < model.registers.size(); ++k) {
@@ -203,7 +206,7 @@ class BlifReader {
   Literal driven_value(std::uint32_t signal, const BlifModel& model, std::size_t position) const {
     std::uint32_t lacks = Signals::none;
     const Literal literal = signals_.value(signal, lacks);
-    if (lacks == Signals::none) return literal;
+    if (lacks == Signals::none || undriven_is_false_) return literal;
     for (const Item gate : gates_) {  // the first function that reads it says where
       const auto& [reader, line] = found(gate);
       const auto& f = reader.functions[line];
@@ -225,6 +228,7 @@ class BlifReader {
 
   TextCursor text_, library_;
   std::size_t max_flattened_;
+  bool undriven_is_false_;
   std::vector<BlifModel> models_;
   NameTable model_names_;
   std::vector<Instance> instances_;

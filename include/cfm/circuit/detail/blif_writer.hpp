@@ -61,7 +61,7 @@ class BlifWriter {
       const std::string& name = names_.variable(aig_.latch_variable(i));
       std::string next = names_.variable(latch.next.variable());
       if (latch.next.inverted() || latch.next.variable() == 0) {
-        next = names_.claim(concat(name, "_next"));
+        next = names_.generate(concat(name, "_next"));
         drivers_.emplace_back(next, latch.next);
       }
       const char reset = latch.reset == Reset::zero ? '0' : latch.reset == Reset::one ? '1' : '3';
@@ -72,7 +72,7 @@ class BlifWriter {
   const std::string& net(std::uint32_t v) {
     if (v != 0) return names_.variable(v);
     if (zero_.empty()) {
-      zero_ = names_.claim("zero");
+      zero_ = names_.generate("zero");
       out_ += concat(".names ", zero_, "\n");
     }
     return zero_;

@@ -30,29 +30,28 @@ inline std::size_t literal_count(const Cover& cover) {
   return n;
 }
 
-// Drops cubes that another cube contains; of equal ones the first stays.
+// Cubes in the order of the binary numbers whose bits are their literals.
+inline bool precedes(const Cube& a, const Cube& b) {
+  return std::lexicographical_compare(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+}
+
+// Sorts cubes by size, and drops those that another one contains.
 inline void remove_contained(Cover& cover) {
-  std::vector<std::uint64_t> signature;  // if a is not within b here, it is not within b
-  for (const Cube& cube : cover) {
-    std::uint64_t bits = 0;
-    for (const std::uint32_t literal : cube) bits |= std::uint64_t{1} << (literal % 64);
-    signature.push_back(bits);
+  std::sort(cover.begin(), cover.end(), [](const Cube& a, const Cube& b) {
+    return a.size() != b.size() ? a.size() < b.size() : precedes(b, a);
+  });
+  std::vector<std::uint64_t> kept;  // signatures: if a is not within b here, it is not within b
+  for (Cube& cube : cover) {
+    std::uint64_t signature = 0;
+    for (const std::uint32_t literal : cube) signature |= std::uint64_t{1} << (literal % 64);
+    bool contained = false;
+    for (std::size_t i = 0; i < kept.size() && !contained; ++i)
+      contained = (kept[i] & ~signature) == 0 && includes(cube, cover[i]);
+    if (contained) continue;
+    std::swap(cover[kept.size()], cube);
+    kept.push_back(signature);
   }
-  std::vector<bool> drop(cover.size(), false);
-  for (std::size_t i = 0; i < cover.size(); ++i)
-    for (std::size_t j = 0; j < cover.size() && !drop[i]; ++j) {
-      if (i == j || drop[j] || (signature[j] & ~signature[i]) != 0) continue;
-      if (cover[j].size() > cover[i].size() || (cover[j].size() == cover[i].size() && j > i))
-        continue;
-      drop[i] = includes(cover[i], cover[j]);
-    }
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < cover.size(); ++i) {
-    if (drop[i]) continue;
-    if (kept != i) cover[kept] = std::move(cover[i]);
-    ++kept;
-  }
-  cover.resize(kept);
+  cover.resize(kept.size());
 }
 
 // The literals that all cubes share.
@@ -89,37 +88,50 @@ inline Division divide(const Cover& cover, std::uint32_t literal) {
   return out;
 }
 
-// Weak division: the largest quotient for which the product is a part of the cover. Cubes keep the
-// order of the cover.
-inline Division divide(const Cover& cover, const Cover& divisor) {
-  struct Candidate {
-    Cube quotient;
-    std::size_t cube;
-  };
-  std::vector<Candidate> candidates;
-  for (std::size_t i = 0; i < cover.size(); ++i)
-    for (const Cube& d : divisor)
-      if (d.size() <= cover[i].size() && includes(cover[i], d))
-        candidates.push_back({without(cover[i], d), i});
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.quotient < b.quotient; });
+// Weak division: the largest quotient for which the product is a part of the cover. Sorts both
+// operands; the cover by what lies outside the literals of the divisor, then by what lies within.
+inline Division divide(Cover& cover, Cover& divisor) {
+  Cube mask;
+  for (const Cube& cube : divisor) mask.insert(mask.end(), cube.begin(), cube.end());
+  std::sort(mask.begin(), mask.end());
+  mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
+  std::sort(divisor.begin(), divisor.end(), precedes);
 
-  std::vector<std::pair<std::size_t, Cube>> found;  // with its first cube
-  std::vector<bool> used(cover.size(), false);
-  for (std::size_t begin = 0; begin < candidates.size();) {
-    std::size_t end = begin + 1;
-    while (end < candidates.size() && candidates[end].quotient == candidates[begin].quotient) ++end;
-    if (end - begin == divisor.size()) {
-      for (std::size_t k = begin; k < end; ++k) used[candidates[k].cube] = true;
-      found.emplace_back(candidates[begin].cube, std::move(candidates[begin].quotient));
-    }
-    begin = end;
+  struct Parts {
+    Cube outside, within, cube;
+  };
+  std::vector<Parts> parts(cover.size());
+  for (std::size_t i = 0; i < cover.size(); ++i) {
+    parts[i].outside = without(cover[i], mask);
+    parts[i].within = without(cover[i], parts[i].outside);
+    parts[i].cube = std::move(cover[i]);
   }
-  std::sort(found.begin(), found.end());
+  std::sort(parts.begin(), parts.end(), [](const Parts& a, const Parts& b) {
+    return a.outside != b.outside ? precedes(a.outside, b.outside) : precedes(a.within, b.within);
+  });
+  for (std::size_t i = 0; i < cover.size(); ++i) cover[i] = std::move(parts[i].cube);
+
+  // A group with the same outside gives a cube of the quotient if it holds the whole divisor.
   Division out;
-  for (auto& [cube, quotient] : found) out.quotient.push_back(std::move(quotient));
-  for (std::size_t i = 0; i < cover.size(); ++i)
-    if (!used[i]) out.remainder.push_back(cover[i]);
+  std::vector<std::size_t> used;
+  for (std::size_t begin = 0, end = 0; begin < parts.size(); begin = end) {
+    while (end < parts.size() && parts[end].outside == parts[begin].outside) ++end;
+    used.clear();
+    for (std::size_t i = begin; i < end && used.size() < divisor.size(); ++i)
+      if (parts[i].within == divisor[used.size()]) used.push_back(i);
+    if (used.size() == divisor.size()) {
+      out.quotient.push_back(std::move(parts[begin].outside));
+    } else {
+      used.clear();
+    }
+    for (std::size_t i = begin, u = 0; i < end; ++i) {
+      if (u < used.size() && used[u] == i) {
+        ++u;
+      } else {
+        out.remainder.push_back(cover[i]);
+      }
+    }
+  }
   return out;
 }
 
@@ -238,10 +250,10 @@ class CoverBuilder {
     tasks_.push_back({Task::Kind::push, {}, literal});
   }
 
-  void split(const Cover& cover) {
+  void split(Cover& cover) {
     const std::size_t size = literal_count(cover) + cover.size();
     steps_ += size;
-    const Cover kernel = steps_ > most_steps ? Cover() : divisor(cover);
+    Cover kernel = steps_ > most_steps ? Cover() : divisor(cover);
     if (kernel.empty()) return results_.push_back(balanced(cover));
     steps_ += size * kernel.size();
     Division by = divide(cover, kernel);
@@ -263,7 +275,7 @@ class CoverBuilder {
     steps_ = 0;
     tasks_.push_back({Task::Kind::factor, std::move(whole)});
     while (!tasks_.empty()) {
-      const Task task = std::move(tasks_.back());
+      Task task = std::move(tasks_.back());
       tasks_.pop_back();
       if (task.kind == Task::Kind::factor) {
         split(task.cover);

@@ -1,9 +1,10 @@
 #pragma once
 /// @file  Numbers for names: 0, 1, 2 .. in the order in which they were first seen.
 
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <cfm/core/config.hpp>
@@ -11,8 +12,8 @@
 CFM_NAMESPACE_BEGIN
 namespace detail {
 
-// Names are views into a text that must outlive the table. Open addressing: 4 to 8 bytes a name
-// beside the view, where a node-based map takes 50 and more.
+// Names are views into a text that must outlive the table. Open addressing, with a part of the hash
+// beside each number, so that other names are told apart without looking at them.
 class NameTable {
  public:
   static constexpr std::uint32_t none = 0xFFFFFFFF;
@@ -20,17 +21,18 @@ class NameTable {
   // The number of a name, new if it is.
   std::uint32_t intern(std::string_view name) {
     if (2 * names_.size() >= slots_.size()) grow();
-    std::uint32_t& slot = slots_[find_slot(name)];
-    if (slot == none) {
-      slot = static_cast<std::uint32_t>(names_.size());
+    const std::uint64_t h = hash(name);
+    Slot& slot = slots_[find_slot(name, h)];
+    if (slot.number == none) {
+      slot = {static_cast<std::uint32_t>(names_.size()), static_cast<std::uint32_t>(h)};
       names_.push_back(name);
     }
-    return slot;
+    return slot.number;
   }
 
   // The number of a name, or none.
   std::uint32_t find(std::string_view name) const {
-    return slots_.empty() ? none : slots_[find_slot(name)];
+    return slots_.empty() ? none : slots_[find_slot(name, hash(name))].number;
   }
 
   std::string_view operator[](std::uint32_t number) const { return names_[number]; }
@@ -54,20 +56,36 @@ class NameTable {
     return h;
   }
 
-  std::size_t find_slot(std::string_view name) const {
+  struct Slot {
+    std::uint32_t number = none, tag = 0;
+  };
+
+  std::size_t find_slot(std::string_view name, std::uint64_t h) const {
     const std::size_t mask = slots_.size() - 1;
-    auto i = static_cast<std::size_t>(hash(name)) & mask;
-    while (slots_[i] != none && names_[slots_[i]] != name) i = (i + 1) & mask;
+    auto i = static_cast<std::size_t>(h) & mask;
+    while (slots_[i].number != none &&
+           (slots_[i].tag != static_cast<std::uint32_t>(h) || names_[slots_[i].number] != name))
+      i = (i + 1) & mask;
     return i;
   }
 
   void grow() {
-    slots_.assign(slots_.empty() ? 8 : 2 * slots_.size(), none);
-    for (std::uint32_t n = 0; n < names_.size(); ++n) slots_[find_slot(names_[n])] = n;
+    const std::vector<Slot> old =
+        std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(8, 2 * slots_.size())));
+    const std::size_t mask = slots_.size() - 1;
+    for (const Slot slot : old) {
+      if (slot.number == none) continue;
+      // The tag is the low half of the hash, all that a position needs below 2^32 slots.
+      auto i = static_cast<std::size_t>(slots_.size() <= UINT32_MAX ? slot.tag
+                                                                    : hash(names_[slot.number])) &
+               mask;
+      while (slots_[i].number != none) i = (i + 1) & mask;
+      slots_[i] = slot;
+    }
   }
 
   std::vector<std::string_view> names_;
-  std::vector<std::uint32_t> slots_;
+  std::vector<Slot> slots_;
 };
 
 // a == b, where b is lower case and ASCII letters of a may be upper case.

@@ -44,13 +44,18 @@ class NetNames {
     }
     first_.clear();
     for (std::uint32_t v = aig.first_and(); v < aig.variables(); ++v)
-      if (variable_[v].empty()) variable_[v] = claim(concat('n', v));
+      if (variable_[v].empty()) variable_[v] = generate(concat('n', v));
   }
 
   const std::string& variable(std::uint32_t v) const { return variable_[v]; }
   const std::string& output(std::size_t i) const { return output_[i]; }
   // Whether the net of an output is a variable's net or that of an earlier output.
   bool is_driven(std::size_t i) const { return driven_[i]; }
+
+  // As claim, for a name that no other call generates: only names of the graph are in its way.
+  std::string generate(std::string name) {
+    return next_.contains(name) ? claim(std::move(name)) : name;
+  }
 
   // A name that nothing has yet, this one if it is free.
   std::string claim(std::string name) {

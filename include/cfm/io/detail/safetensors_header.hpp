@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,6 @@
 #include <cfm/core/checked.hpp>
 #include <cfm/core/dtype.hpp>
 #include <cfm/io/json_reader.hpp>
-#include <cfm/io/safetensors.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -63,7 +63,7 @@ class SafetensorsHeader {
   }
 
   std::vector<SafetensorsEntry> entries;
-  SafetensorsMetadata metadata;
+  std::map<std::string, std::string, std::less<>> metadata;
 
  private:
   void read_metadata() {

@@ -11,7 +11,7 @@
 #include <cfm/core/checked.hpp>
 #include <cfm/io/detail/pickle.hpp>
 #include <cfm/io/tensor_bytes.hpp>
-#include <cfm/io/torch_zip.hpp>
+#include <cfm/io/torch_options.hpp>
 #include <cfm/io/zip.hpp>
 
 CFM_NAMESPACE_BEGIN

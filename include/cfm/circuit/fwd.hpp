@@ -1,0 +1,26 @@
+#pragma once
+/// @file  The names of circuit/, without their definitions.
+
+#include <cstdint>
+
+#include <cfm/core/config.hpp>
+
+CFM_NAMESPACE_BEGIN
+
+struct Literal;
+struct Latch;
+enum class Reset : std::uint8_t;
+class Aig;
+class Strash;
+class BitRows;
+class ConeFinder;
+struct Cone;
+struct Fanouts;
+struct BenchOptions;
+struct BlifOptions;
+struct ResetOptions;
+struct ProbabilityOptions;
+enum class AigerFormat : std::uint8_t;
+enum class UndefinedReset : std::uint8_t;
+
+CFM_NAMESPACE_END

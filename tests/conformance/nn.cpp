@@ -1,0 +1,118 @@
+// Modules: their tensors by name from the case, their outputs and gradients against it.
+
+#include <cfm/nn/embedding.hpp>
+#include <cfm/nn/linear.hpp>
+#include <cfm/nn/mlp.hpp>
+#include <cfm/nn/norm.hpp>
+#include <cfm/nn/recurrent.hpp>
+
+#include "registry.hpp"
+
+namespace cfm::conformance {
+namespace {
+
+// Puts the tensors of the case into the module.
+template <Module M>
+M filled(M module, Case& c) {
+  for_each_parameter(module, [&](std::string_view name, Parameter& p) {
+    Tensor value = c.parameter(concat("param.", name));
+    CFM_CHECK(value.shape() == p.value.shape(), concat("case: ", name), value, p.value);
+    p.value = value;
+  });
+  return module;
+}
+
+void statistics(BatchNorm1d& norm, const Case& c) {
+  for_each_buffer(norm, [&](std::string_view name, Buffer& b) {
+    b.value = c.tensor(concat("buffer.", name));
+  });
+}
+
+template <class Layers>
+void sequence(Case& c) {
+  const Tensor x = c.tensor("in.0");
+  const Index layers = static_cast<Index>(c.number("layers", 1));
+  const bool both = c.number("bidirectional", 0) != 0;
+  const Index hidden = c.tensor("out.1").size(2);
+  const auto model = filled(
+      Layers(x.size(2), hidden, {}, {.layers = layers, .bidirectional = both}), c);
+  const auto result = model(c.leaf("in.0"));
+  std::vector<Var> outputs{result.output};
+  outputs.insert(outputs.end(), result.last.begin(), result.last.end());
+  c.outputs(outputs);
+}
+
+const Cases recurrent({
+    {"gru_L*", sequence<Gru>},
+    {"lstm_L*", sequence<Lstm>},
+    {"rnn_L*", sequence<Rnn>},
+    {"grucell",
+     [](Case& c) {
+       const auto cell = filled(GruCell<>(5, 7), c);
+       c.outputs({cell(c.leaf("in.0"), Tensor::zeros({4, 7}))});
+     }},
+    {"lstmcell",
+     [](Case& c) {
+       const auto cell = filled(LstmCell<>(5, 7), c);
+       const auto [h, memory] = cell(c.leaf("in.0"), {Tensor::zeros({4, 7}), Tensor::zeros({4, 7})});
+       c.outputs({h, memory});
+     }},
+});
+
+const Cases layers({
+    {"linear_33_7",
+     [](Case& c) { c.outputs({filled(Linear<>(33, 7), c)(c.leaf("in.0"))}); }},
+    {"embedding",
+     [](Case& c) {
+       c.outputs({filled(Embedding(11, 6), c)(c.tape().input(c.tensor("in.0")))});
+     }},
+    {"mlp_relu",
+     [](Case& c) {
+       c.outputs({filled(Mlp<>({.in = 8, .hidden = 16, .out = 3}), c)(c.leaf("in.0"))});
+     }},
+    {"mlp_gelu_ln",
+     [](Case& c) {
+       const MlpConfig config{.in = 8, .hidden = 16, .out = 3, .activation = Activation::gelu,
+                              .norm = Norm::layer, .norm_after_activation = true};
+       c.outputs({filled(Mlp<>(config), c)(c.leaf("in.0"))});
+     }},
+});
+
+const Cases norms({
+    {"layernorm_*",
+     [](Case& c) {
+       const LayerNorm norm(c.tensor("param.weight").shape());
+       c.outputs({filled(norm, c)(c.leaf("in.0"))});
+     }},
+    {"groupnorm",
+     [](Case& c) { c.outputs({filled(GroupNorm(3, 12), c)(c.leaf("in.0"))}); }},
+    {"rmsnorm",
+     [](Case& c) {
+       RmsNorm norm(9, {}, c.number("eps", 1e-6));
+       norm.weight.value = c.parameter("g");
+       const Var x = c.leaf("x"), y = norm(x);
+       c.expect("y", y.value());
+       c.tape().backward(y, c.tensor("cot"));
+       c.expect("gx", c.tape().grad(x));
+       c.expect("gg", c.tape().grad(norm.weight.value));
+     }},
+    {"batchnorm_train",
+     [](Case& c) {
+       Tape& tape = c.start({.training = true});
+       const BatchNorm1d norm = filled(BatchNorm1d(6), c);
+       c.outputs({norm(c.leaf("in.0"))});
+       tape.commit();
+       c.expect("buffer.running_mean", norm.running_mean.value);
+       c.expect("buffer.running_var", norm.running_var.value);
+       c.expect("buffer.num_batches_tracked", norm.num_batches_tracked.value);
+     }},
+    {"batchnorm_eval",
+     [](Case& c) {
+       BatchNorm1d norm = filled(BatchNorm1d(6), c);
+       statistics(norm, c);
+       c.outputs({norm(c.leaf("in.0"))});
+     }},
+});
+
+}  // namespace
+}  // namespace cfm::conformance

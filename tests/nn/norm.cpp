@@ -1,0 +1,118 @@
+#include <cfm/nn/norm.hpp>
+
+#include <cmath>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <cfm/autograd/gradcheck.hpp>
+
+using namespace cfm;
+
+namespace {
+
+Tensor noise(const Shape& shape, std::uint64_t seed) {
+  Rng rng(seed);
+  Tensor out = Tensor::empty(shape, DType::f64);
+  for (double& v : out.span<double>()) v = 2 * rng.normal() + 1;
+  return out;
+}
+
+double mean_of(const Tensor& t) {
+  double sum = 0;
+  for (double v : t.contiguous().span<double>()) sum += v;
+  return sum / static_cast<double>(t.size());
+}
+
+double variance_of(const Tensor& t) {
+  const double mean = mean_of(t);
+  double sum = 0;
+  for (double v : t.contiguous().span<double>()) sum += (v - mean) * (v - mean);
+  return sum / static_cast<double>(t.size());
+}
+
+const Init wide(Rng(1), DType::f64);
+
+}  // namespace
+
+TEST_CASE("layer norm: each row gets mean 0 and variance 1, over one or more dimensions") {
+  const LayerNorm one(6, wide), two(Shape{3, 6}, wide);
+  const Tensor x = noise({2, 3, 6}, 4);
+  const Tensor y = one(x).value(), z = two(x).value();
+  CHECK(z.shape() == x.shape());
+  for (Index b = 0; b < 2; ++b) {
+    CHECK(mean_of(z.select(0, b)) == doctest::Approx(0).epsilon(1e-9));
+    CHECK(variance_of(z.select(0, b)) == doctest::Approx(1).epsilon(1e-4));
+    for (Index r = 0; r < 3; ++r)
+      CHECK(variance_of(y.select(0, b).select(0, r)) == doctest::Approx(1).epsilon(1e-4));
+  }
+  CHECK_THROWS_WITH_AS(two(noise({2, 6}, 1)), doctest::Contains("f64[2, 6], [3, 6]"), ShapeError);
+  CHECK_THROWS_AS(two(noise({6}, 1)), ShapeError);
+}
+
+TEST_CASE("norms: gradients by input, weight and bias") {
+  const auto check = [](const auto& model, const Tensor& x, bool training = false) {
+    std::vector<Tensor> inputs{x};
+    for_each_parameter(model, [&](std::string_view, const Parameter& p) {
+      inputs.push_back(p.value);
+    });
+    const auto report = gradcheck(
+        [&](const std::vector<Var>& v) {
+          auto copy = model;
+          std::size_t next = 1;
+          for_each_parameter(copy, [&](std::string_view, Parameter& p) {
+            p.value = v[next++].value();
+          });
+          return copy(v[0]);
+        },
+        inputs, {.training = training});
+    CHECK_MESSAGE(report, concat(report));
+  };
+  check(LayerNorm(5, wide), noise({3, 5}, 1));
+  check(LayerNorm(Shape{2, 3}, wide), noise({2, 2, 3}, 1));
+  check(RmsNorm(5, wide), noise({3, 5}, 2));
+  check(GroupNorm(2, 4, wide), noise({2, 4, 3}, 3));
+  check(BatchNorm1d(3, wide), noise({6, 3}, 4));
+  check(BatchNorm1d(3, wide), noise({6, 3}, 4), true);
+}
+
+TEST_CASE("rms norm: scaling the input changes nothing") {
+  const RmsNorm norm(8, wide, 0);
+  const Tensor x = noise({3, 8}, 5);
+  Tensor scaled = x.clone();
+  for (double& v : scaled.span<double>()) v *= 16;
+  const Tensor a = norm(x).value(), b = norm(scaled).value();
+  for (std::size_t i = 0; i < 24; ++i)
+    CHECK(a.span<double>()[i] == doctest::Approx(b.span<double>()[i]).epsilon(1e-12));
+}
+
+TEST_CASE("batch norm: statistics move on commit, not before, and evaluation uses them") {
+  BatchNorm1d norm(2, wide, {.momentum = 0.25});
+  const Tensor x = noise({10, 2}, 6);
+  {
+    Tape tape({.training = true});
+    const Tensor y = norm(tape.input(x)).value();
+    CHECK(mean_of(y.select(1, 0)) == doctest::Approx(0).epsilon(1e-9));
+    CHECK(norm.running_mean.value.span<double>()[0] == 0);
+    tape.commit();
+  }
+  const double mean = mean_of(x.select(1, 1)), variance = variance_of(x.select(1, 1));
+  CHECK(norm.running_mean.value.span<double>()[1] == doctest::Approx(0.25 * mean));
+  CHECK(norm.running_var.value.span<double>()[1] ==
+        doctest::Approx(0.75 + 0.25 * variance * 10 / 9));
+  CHECK(norm.num_batches_tracked.value.item<std::int64_t>() == 1);
+  Tape evaluation;  // not training: nothing is asked for
+  const Tensor y = norm(evaluation.input(x)).value();
+  evaluation.commit();
+  CHECK(norm.num_batches_tracked.value.item<std::int64_t>() == 1);
+  const Tensor z = norm(x).value();
+  CHECK(y.span<double>()[3] == z.span<double>()[3]);
+  CHECK(z.span<double>()[3] ==
+        doctest::Approx((x.span<double>()[3] - 0.25 * mean) /
+                        std::sqrt(0.75 + 0.25 * variance * 10 / 9 + 1e-5)));
+}
+
+TEST_CASE("group norm: channels must divide") {
+  CHECK_THROWS_WITH_AS(GroupNorm(3, 4), doctest::Contains("channels a multiple of groups: 4, 3"),
+                       Error);
+}
