@@ -18,7 +18,7 @@ compile() { # compile <object> <source> <flags...>
   shift 2
   # shellcheck disable=SC2086  # the lists are words
   $compiler -std=c++20 -O1 -Wall -Wextra $eigen -Iinclude -I"$out" -Itests/hygiene "$@" -c \
-    "tests/hygiene/$source.cpp" -o "$out/$object.o" || exit 1
+    "tests/hygiene/$source.cpp" -o "$out/$object.o" || exit 255 # ends xargs
 }
 export -f compile
 eigen=$(eigen_flags)

@@ -27,13 +27,10 @@ void layer_norm_case(Case& c) {
   c.outputs({reshape(y, x.shape())});
 }
 
-// At a mean of 1e4 float32 itself carries 1e-3 of a standard deviation of about 1: the two float32
-// results of torch and cfm are each compared with float64.
+// A mean of 1e4 is a float with a spacing of 1e-3, and the spread is about 1: a float result may be
+// off by 5e-4 from the float64 one, torch's and ours, and by the sum of both from each other.
 void layer_norm_huge_mean(Case& c) {
-  const Var x = c.leaf("in.0");
-  const Var y = layer_norm(x, c.leaf("param.weight"), c.leaf("param.bias"));
-  compare("out64.0", y.value(), c.tensor("out64.0").to(DType::f32), 40);
-  c.outputs({y}, 400);
+  c.outputs({layer_norm(c.leaf("in.0"), c.leaf("param.weight"), c.leaf("param.bias"))}, 250);
 }
 
 void batch_norm_case(Case& c) {

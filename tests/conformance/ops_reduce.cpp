@@ -23,6 +23,7 @@ Operator reduction(Reduce f) {
 double correction(Sample& s) {  // torch takes std(x, unbiased) and std(x, dim, unbiased)
   const auto first = s.find(1);
   if (first && first->kind() == JsonKind::boolean) return first->boolean() ? 1 : 0;
+  if (s.has("correction")) return s.number("correction", 1);
   return s.flag(Sample::no_position, "unbiased", true) ? 1 : 0;
 }
 

@@ -20,7 +20,8 @@ TEST_CASE("checked: 8-bit sums and products against wider arithmetic, all pairs"
 }
 
 TEST_CASE("checked: the edges of Index and of size_t") {
-  constexpr Index most = std::numeric_limits<Index>::max(), least = std::numeric_limits<Index>::min();
+  constexpr Index most = std::numeric_limits<Index>::max(),
+                  least = std::numeric_limits<Index>::min();
   CHECK(checked_mul<Index>(Index{1} << 31, Index{1} << 31) == Index{1} << 62);
   CHECK_FALSE(checked_mul<Index>(Index{1} << 32, Index{1} << 31));
   CHECK_FALSE(checked_mul<Index>(least, -1));

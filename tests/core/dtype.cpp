@@ -66,12 +66,14 @@ TEST_CASE("dtype: kernels compute in f32 and f64, indices are i32 and i64") {
     const bool real = row.dtype == DType::f32 || row.dtype == DType::f64;
     const bool index = row.dtype == DType::i32 || row.dtype == DType::i64;
     const auto check = [&]<class T>(std::type_identity<T>) { CHECK(dtype_of<T> == row.dtype); };
-    if (real) visit_real(row.dtype, "softmax", check);
+    if (real)
+      visit_real(row.dtype, "softmax", check);
     else
       CHECK_THROWS_WITH_AS(visit_real(row.dtype, "softmax", check),
                            ("softmax: needs f32 or f64, got " + std::string(row.name)).c_str(),
                            TypeError);
-    if (index) visit_index(row.dtype, "gather", check);
+    if (index)
+      visit_index(row.dtype, "gather", check);
     else
       CHECK_THROWS_WITH_AS(
           visit_index(row.dtype, "gather", check),

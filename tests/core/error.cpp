@@ -35,7 +35,8 @@ TEST_CASE("concat writes numbers, text, bool and char as they are") {
 
 TEST_CASE("a failed check names rule, operands and place") {
   const Index got = 7;
-  const std::string text = text_of<Error>([&] { CFM_CHECK(got < 3, "pick: at most 2", got, true); });
+  const std::string text =
+      text_of<Error>([&] { CFM_CHECK(got < 3, "pick: at most 2", got, true); });
   CHECK(text.starts_with("pick: at most 2: 7, true [error.cpp:"));
   CHECK(text.ends_with("]"));
 }

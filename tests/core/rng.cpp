@@ -11,8 +11,7 @@ using namespace cfm;
 using Block = std::array<std::uint32_t, 4>;
 
 TEST_CASE("philox4x32: the known answers of its authors") {
-  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
-        Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox4x32({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}) ==
         Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
@@ -111,5 +110,6 @@ TEST_CASE("rng: below stays below and is even") {
   int counts[7] = {};
   for (int i = 0; i < 70000; ++i) ++counts[rng.below(7)];
   for (int count : counts) CHECK(std::abs(count - 10000) < 5 * 93);
-  for (int i = 0; i < 1000; ++i) CHECK(rng.below((std::uint64_t{1} << 63) + 1) <= std::uint64_t{1} << 63);
+  for (int i = 0; i < 1000; ++i)
+    CHECK(rng.below((std::uint64_t{1} << 63) + 1) <= std::uint64_t{1} << 63);
 }

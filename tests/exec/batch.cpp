@@ -28,7 +28,8 @@ double worst_ulp(double low, double high, const F& f, const G& g) {
   for (int i = 0; i < 4000; ++i) {
     std::array<T, Batch<T>::count> x, y;
     for (T& v : x)
-      v = static_cast<T>(low > 0 ? low * std::pow(high / low, rng.uniform()) : rng.uniform(low, high));
+      v = static_cast<T>(low > 0 ? low * std::pow(high / low, rng.uniform())
+                                 : rng.uniform(low, high));
     f(Batch<T>::load_unaligned(x.data())).store_unaligned(y.data());
     for (std::size_t k = 0; k < x.size(); ++k) {
       const long double exact = g(static_cast<long double>(x[k]));
@@ -61,7 +62,9 @@ const std::vector<T> specials{0,
 template <class T>
 bool same(T a, T b, double tolerance = 0) {
   if (a != a || b != b) return a != a && b != b;
-  return a == b || std::fabs(a - b) <= std::max(tolerance * std::fabs(b), double{std::numeric_limits<T>::min()} * 2 * (tolerance > 0));
+  return a == b ||
+         std::fabs(a - b) <= std::max(tolerance * std::fabs(b),
+                                      double{std::numeric_limits<T>::min()} * 2 * (tolerance > 0));
 }
 
 }  // namespace
@@ -153,21 +156,33 @@ TEST_CASE_TEMPLATE("batch: limits of the inexact functions at infinities, zeros 
 TEST_CASE_TEMPLATE("batch: errors stay within the documented bounds", T, float, double) {
   const bool f32 = std::same_as<T, float>;
   using L = long double;
-  CHECK(worst_ulp<T>(f32 ? -87 : -700, f32 ? 88 : 700, [](auto x) { return exp(x); },
-                     [](L x) { return std::exp(x); }) < 2);
-  CHECK(worst_ulp<T>(1e-8, 5, [](auto x) { return expm1(x); }, [](L x) { return std::expm1(x); }) < 2);
-  CHECK(worst_ulp<T>(-5, 5, [](auto x) { return expm1(x); }, [](L x) { return std::expm1(x); }) < 2);
-  CHECK(worst_ulp<T>(1e-37, 1e37, [](auto x) { return log(x); }, [](L x) { return std::log(x); }) < 1);
-  CHECK(worst_ulp<T>(0.5, 2, [](auto x) { return log(x); }, [](L x) { return std::log(x); }) < 1);
-  CHECK(worst_ulp<T>(1e-8, 10, [](auto x) { return log1p(x); }, [](L x) { return std::log1p(x); }) < 1);
-  CHECK(worst_ulp<T>(-9, 9, [](auto x) { return tanh(x); }, [](L x) { return std::tanh(x); }) < 2);
-  CHECK(worst_ulp<T>(-4, 4, [](auto x) { return erf(x); }, [](L x) { return std::erf(x); }) < 3);
-  CHECK(worst_ulp<T>(-100, 100, [](auto x) { return sin(x); }, [](L x) { return std::sin(x); }) < 2.5);
-  CHECK(worst_ulp<T>(-100, 100, [](auto x) { return cos(x); }, [](L x) { return std::cos(x); }) < 2.5);
-  CHECK(worst_ulp<T>(-80, 80, [](auto x) { return sigmoid(x); },
-                     [](L x) { return 1 / (1 + std::exp(-x)); }) < 4);
-  CHECK(worst_ulp<T>(-20, 20, [](auto x) { return softplus(x); },
-                     [](L x) { return std::log1p(std::exp(x)); }) < 3);
+  CHECK(worst_ulp<T>(
+            f32 ? -87 : -700, f32 ? 88 : 700, [](auto x) { return exp(x); },
+            [](L x) { return std::exp(x); }) < 2);
+  CHECK(worst_ulp<T>(
+            1e-8, 5, [](auto x) { return expm1(x); }, [](L x) { return std::expm1(x); }) < 2);
+  CHECK(worst_ulp<T>(
+            -5, 5, [](auto x) { return expm1(x); }, [](L x) { return std::expm1(x); }) < 2);
+  CHECK(worst_ulp<T>(
+            1e-37, 1e37, [](auto x) { return log(x); }, [](L x) { return std::log(x); }) < 1);
+  CHECK(worst_ulp<T>(
+            0.5, 2, [](auto x) { return log(x); }, [](L x) { return std::log(x); }) < 1);
+  CHECK(worst_ulp<T>(
+            1e-8, 10, [](auto x) { return log1p(x); }, [](L x) { return std::log1p(x); }) < 1);
+  CHECK(worst_ulp<T>(
+            -9, 9, [](auto x) { return tanh(x); }, [](L x) { return std::tanh(x); }) < 2);
+  CHECK(worst_ulp<T>(
+            -4, 4, [](auto x) { return erf(x); }, [](L x) { return std::erf(x); }) < 3);
+  CHECK(worst_ulp<T>(
+            -100, 100, [](auto x) { return sin(x); }, [](L x) { return std::sin(x); }) < 2.5);
+  CHECK(worst_ulp<T>(
+            -100, 100, [](auto x) { return cos(x); }, [](L x) { return std::cos(x); }) < 2.5);
+  CHECK(worst_ulp<T>(
+            -80, 80, [](auto x) { return sigmoid(x); },
+            [](L x) { return 1 / (1 + std::exp(-x)); }) < 4);
+  CHECK(worst_ulp<T>(
+            -20, 20, [](auto x) { return softplus(x); },
+            [](L x) { return std::log1p(std::exp(x)); }) < 3);
 }
 
 TEST_CASE("batch: gelu errs by 2^-22 |x| at most") {

@@ -95,7 +95,8 @@ TEST_CASE("parallel_reduce: same bits for 1, 2, 3 and 8 threads, and as the loop
   CHECK(uneven_sum(0) == 0);
 }
 
-TEST_CASE("parallel_reduce: chunks are combined from first to last, types that only move included") {
+TEST_CASE(
+    "parallel_reduce: chunks are combined from first to last, types that only move included") {
   const std::string text = parallel_reduce(
       26, 4, std::string("<"),
       [](Index begin, Index end) {

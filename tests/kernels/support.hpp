@@ -29,13 +29,14 @@ std::vector<double> widened(const T* x, Index n) {
 
 /// Distance in units of the last place of the wanted number; 0 for two NaNs or equal infinities.
 template <class T>
-double ulps(T got, double want) {
+double ulps(T got, long double want) {
   if (std::isnan(want) || std::isnan(got)) return std::isnan(want) == std::isnan(got) ? 0 : 1e30;
   const T near = static_cast<T>(want);
   if (std::isinf(near) || std::isinf(got)) return near == got ? 0 : 1e30;
   const T magnitude = std::max(std::abs(near), std::numeric_limits<T>::min());
   const T step = std::nextafter(magnitude, std::numeric_limits<T>::infinity()) - magnitude;
-  return std::abs(static_cast<double>(got) - want) / static_cast<double>(step);
+  return static_cast<double>(std::abs(static_cast<long double>(got) - want) /
+                             static_cast<long double>(step));
 }
 
 template <class T>

@@ -31,9 +31,9 @@ inline Row softmax(const Row& x) {
 }
 
 inline double mean(const Row& x) {
-  double total = 0;
+  long double total = 0;  // or a mean far from zero would not be one
   for (double v : x) total += v;
-  return total / static_cast<double>(x.size());
+  return static_cast<double>(total / static_cast<long double>(x.size()));
 }
 
 inline double variance(const Row& x) {

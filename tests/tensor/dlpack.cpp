@@ -31,7 +31,8 @@ struct Producer {
 TEST_CASE("dlpack: there and back shares the elements, for every type") {
   for (int i = 0; i <= static_cast<int>(DType::u64); ++i) {
     const Tensor t = arange(6).reshape({2, 3}).to(static_cast<DType>(i));
-    const Tensor back = from_dlpack(to_dlpack(t)), versioned = from_dlpack_versioned(to_dlpack_versioned(t));
+    const Tensor back = from_dlpack(to_dlpack(t)),
+                 versioned = from_dlpack_versioned(to_dlpack_versioned(t));
     CAPTURE(concat(t));
     CHECK(back.dtype() == t.dtype());
     CHECK(back.bytes() == t.bytes());

@@ -25,7 +25,8 @@ TEST_CASE("eigen: maps see and write the same elements, whatever the strides") {
 }
 
 TEST_CASE("eigen: a product through maps") {
-  const Tensor a = normal({5, 7}, Rng(1), 0, 1, DType::f64), b = normal({7, 3}, Rng(2), 0, 1, DType::f64);
+  const Tensor a = normal({5, 7}, Rng(1), 0, 1, DType::f64),
+               b = normal({7, 3}, Rng(2), 0, 1, DType::f64);
   const Tensor c = from_eigen(eigen_matrix<double>(a) * eigen_matrix<double>(b));
   REQUIRE(c.shape() == Shape{5, 3});
   for (Index i = 0; i < 5; ++i)

@@ -39,8 +39,7 @@ TEST_CASE("eye: ones where row is column") {
     const Tensor t = eye(rows, cols, DType::i32);
     CHECK(t.shape() == Shape{rows, cols});
     for (Index i = 0; i < rows; ++i)
-      for (Index j = 0; j < cols; ++j)
-        CHECK((t.view<std::int32_t, 2>()(i, j) == (i == j ? 1 : 0)));
+      for (Index j = 0; j < cols; ++j) CHECK((t.view<std::int32_t, 2>()(i, j) == (i == j ? 1 : 0)));
   }
   CHECK(eye(3).shape() == Shape{3, 3});
 }

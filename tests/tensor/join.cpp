@@ -47,8 +47,8 @@ TEST_CASE("cat and stack take turned and empty tensors") {
 
 TEST_CASE("cat, stack and split refuse what does not fit, and say what") {
   const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({2, 4});
-  CHECK_THROWS_WITH_AS(cat({a, b}, 0), "cat: every tensor must have the shape [*, 3], got f32[2, 4]",
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(cat({a, b}, 0),
+                       "cat: every tensor must have the shape [*, 3], got f32[2, 4]", ShapeError);
   CHECK_NOTHROW(cat({a, b}, 1));
   CHECK_THROWS_WITH_AS(cat({a, a.to(DType::f64)}),
                        "cat: operands must have the same type, got f32[2, 3] and f64[2, 3]; "

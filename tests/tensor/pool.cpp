@@ -137,8 +137,10 @@ TEST_CASE("pool: threads allocate here and free there") {
           const std::size_t bytes = 1 + rng.below(200000);
           auto* data = static_cast<unsigned char*>(pool().allocate(bytes));
           data[0] = data[bytes - 1] = 1;
-          if (i % 3 == 0) box.emplace_back(data, bytes);
-          else pool().release(data, bytes);
+          if (i % 3 == 0)
+            box.emplace_back(data, bytes);
+          else
+            pool().release(data, bytes);
         }
       });
     for (std::thread& t : threads) t.join();

@@ -73,8 +73,9 @@ TEST_CASE("tensor: read-only foreign memory is copied before the first write") {
   float memory[4] = {1, 2, 3, 4};
   int released = 0;
   {
-    Tensor t(Storage::foreign(memory, sizeof memory, [&] { ++released; }, false), DType::f32, {4},
-             {1});
+    Tensor t(Storage::foreign(
+                 memory, sizeof memory, [&] { ++released; }, false),
+             DType::f32, {4}, {1});
     CHECK(std::as_const(t).data<float>() == memory);
     const Tensor other = t;
     t.fill(7);
@@ -113,7 +114,8 @@ TEST_CASE("tensor: a tensor over storage stays inside it") {
   CHECK(Tensor(s, DType::i32, {1}, {1}, 4).item<std::int32_t>() == 0);
 }
 
-TEST_CASE("tensor: select, transpose, permute, squeeze, unsqueeze, expand look at the same memory") {
+TEST_CASE(
+    "tensor: select, transpose, permute, squeeze, unsqueeze, expand look at the same memory") {
   const Tensor t = arange(24).reshape({2, 3, 4});
   const auto at = [&](Index i, Index j, Index k) { return 12 * i + 4 * j + k; };
   const auto p = t.permute({2, 0, 1}).view<Index, 3>();

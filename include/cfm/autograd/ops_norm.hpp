@@ -139,15 +139,18 @@ struct BatchNormOptions {
 
 /// (x - mean) / sqrt(variance + eps) gain + bias for each column. In training mean and variance are
 /// those of the batch, and the tape is asked to blend them into the running ones (with the unbiased
-/// variance) when the step is committed; otherwise they are the running ones.
-/// Shapes:  x [rows, n]; gain, bias [n] or undefined; running_mean, running_variance [n].
+/// variance) when the step is committed; otherwise they are the running ones. Without running ones
+/// they are always those of the batch.
+/// Shapes:  x [rows, n]; gain, bias, running_mean and running_variance [n] or undefined.
 /// Source:  S. Ioffe, C. Szegedy, "Batch Normalization", 2015, algorithms 1 and 2.
 inline Var batch_norm(const Var& x, const Var& gain, const Var& bias, const Tensor& running_mean,
                       const Tensor& running_variance, const BatchNormOptions& options = {}) {
   CFM_CHECK(x.rank() == 2, "batch_norm: needs x [rows, n]", x);
   isa_detail::check_norm("batch_norm", x, gain, bias);
   isa_detail::check_norm("batch_norm", x, Var(running_mean), Var(running_variance));
-  const bool training = x.tape() && x.tape()->training();
+  CFM_CHECK(running_mean.defined() == running_variance.defined(),
+            "batch_norm: needs both running statistics or none");
+  const bool training = (x.tape() && x.tape()->training()) || !running_mean.defined();
   const Tensor rows = x.value().contiguous();
   const Tensor g = gain.value().contiguous(), b = bias.value().contiguous();
   Tensor y = Tensor::empty_like(rows), mean = running_mean.contiguous();
@@ -158,6 +161,8 @@ inline Var batch_norm(const Var& x, const Var& gain, const Var& bias, const Tens
       mean = Tensor::empty(inv_std.shape(), x.dtype());
       variance = Tensor::empty(inv_std.shape(), x.dtype());
       batch_norm_stats<T>(rows.view<T, 2>(), mean.view<T, 1>(), variance.view<T, 1>());
+    }
+    if (training && running_mean.defined()) {
       const auto n = static_cast<double>(x.size(0));
       const auto blend = [&](const Tensor& running, const Tensor& fresh) {
         return add(mul(running, 1 - options.momentum), mul(fresh, options.momentum));

@@ -14,7 +14,7 @@ CFM_NAMESPACE_BEGIN
 namespace detail {
 
 // A callable that takes anything: stands for the lambdas of foreach_ members.
-struct AnyVisitor {
+struct AnyNodeVisitor {
   template <class... T>
   void operator()(const T&...) const {}
 };
@@ -28,7 +28,7 @@ struct AnyVisitor {
 /// foreach_ro and foreach_ri.
 template <class N>
 concept Network = requires(const N& network, typename N::node node, typename N::signal signal,
-                           detail::AnyVisitor visit) {
+                           detail::AnyNodeVisitor visit) {
   { network.size() } -> std::convertible_to<std::size_t>;
   { network.get_node(signal) } -> std::convertible_to<typename N::node>;
   { network.is_complemented(signal) } -> std::convertible_to<bool>;
@@ -198,7 +198,7 @@ class NetworkReader {
   }
 
  private:
-  static constexpr bool has_registers = requires(const N& n, AnyVisitor f) {
+  static constexpr bool has_registers = requires(const N& n, AnyNodeVisitor f) {
     n.foreach_ro(f);
     n.foreach_ri(f);
   };

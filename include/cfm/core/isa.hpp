@@ -16,9 +16,8 @@ CFM_NAMESPACE_BEGIN
 enum class Isa : std::uint8_t { base, ssse3, sse4, avx, avx2_partial, avx2, avx512, neon };
 
 /// All of them, weakest first within a family.
-inline constexpr std::array<Isa, 8> all_isas{Isa::base, Isa::ssse3,        Isa::sse4,
-                                             Isa::avx,  Isa::avx2_partial, Isa::avx2,
-                                             Isa::avx512, Isa::neon};
+inline constexpr std::array<Isa, 8> all_isas{Isa::base,         Isa::ssse3, Isa::sse4,   Isa::avx,
+                                             Isa::avx2_partial, Isa::avx2,  Isa::avx512, Isa::neon};
 
 /// "base", "sse4", "avx2" ...
 constexpr std::string_view name(Isa isa) {

@@ -24,16 +24,40 @@ struct LaneArch {
   using type = NoLanes;
 #endif
 };
-template <> struct LaneArch<Isa::ssse3> { using type = xsimd::ssse3; };
-template <> struct LaneArch<Isa::sse4> { using type = xsimd::sse4_1; };
-template <> struct LaneArch<Isa::avx> { using type = xsimd::avx; };
-template <> struct LaneArch<Isa::avx2_partial> { using type = xsimd::avx2; };
-template <> struct LaneArch<Isa::avx2> { using type = xsimd::fma3<xsimd::avx2>; };
-template <> struct LaneArch<Isa::avx512> { using type = xsimd::avx512bw; };
+template <>
+struct LaneArch<Isa::ssse3> {
+  using type = xsimd::ssse3;
+};
+template <>
+struct LaneArch<Isa::sse4> {
+  using type = xsimd::sse4_1;
+};
+template <>
+struct LaneArch<Isa::avx> {
+  using type = xsimd::avx;
+};
+template <>
+struct LaneArch<Isa::avx2_partial> {
+  using type = xsimd::avx2;
+};
+template <>
+struct LaneArch<Isa::avx2> {
+  using type = xsimd::fma3<xsimd::avx2>;
+};
+template <>
+struct LaneArch<Isa::avx512> {
+  using type = xsimd::avx512bw;
+};
 #if defined(__aarch64__)
-template <> struct LaneArch<Isa::neon> { using type = xsimd::neon64; };
+template <>
+struct LaneArch<Isa::neon> {
+  using type = xsimd::neon64;
+};
 #elif defined(__ARM_NEON)
-template <> struct LaneArch<Isa::neon> { using type = xsimd::neon; };
+template <>
+struct LaneArch<Isa::neon> {
+  using type = xsimd::neon;
+};
 #endif
 
 // A register of xsimd, or the number itself where the target has none for T.
@@ -150,26 +174,34 @@ bool all(BatchMask<T> mask) {
   return Batch<T>::Lanes::all(mask.value);
 }
 template <Real T>
-BatchMask<T> is_nan(Batch<T> x) { return x != x; }
+BatchMask<T> is_nan(Batch<T> x) {
+  return x != x;
+}
 
 /// a < b ? a : b in each lane, so b if one of them is NaN. The other number may be a scalar.
 template <Real T>
 Batch<T> min(Batch<T> a, std::type_identity_t<Batch<T>> b) {
-  if constexpr (isa() == Isa::neon || Batch<T>::size == 1) return select(a < b, a, b);
-  else return Batch<T>::wrap(xsimd::min(a.value, b.value));
+  if constexpr (isa() == Isa::neon || Batch<T>::size == 1)
+    return select(a < b, a, b);
+  else
+    return Batch<T>::wrap(xsimd::min(a.value, b.value));
 }
 /// a > b ? a : b in each lane, so b if one of them is NaN.
 template <Real T>
 Batch<T> max(Batch<T> a, std::type_identity_t<Batch<T>> b) {
-  if constexpr (isa() == Isa::neon || Batch<T>::size == 1) return select(a > b, a, b);
-  else return Batch<T>::wrap(xsimd::max(a.value, b.value));
+  if constexpr (isa() == Isa::neon || Batch<T>::size == 1)
+    return select(a > b, a, b);
+  else
+    return Batch<T>::wrap(xsimd::max(a.value, b.value));
 }
 
 /// a * b + c, rounded once where the target has such an instruction.
 template <Real T>
 Batch<T> fma(Batch<T> a, std::type_identity_t<Batch<T>> b, std::type_identity_t<Batch<T>> c) {
-  if constexpr (Batch<T>::size == 1) return Batch<T>(fma(a.value, b.value, c.value));
-  else return Batch<T>::wrap(xsimd::fma(a.value, b.value, c.value));
+  if constexpr (Batch<T>::size == 1)
+    return Batch<T>(fma(a.value, b.value, c.value));
+  else
+    return Batch<T>::wrap(xsimd::fma(a.value, b.value, c.value));
 }
 
 namespace isa_detail {
@@ -186,29 +218,45 @@ Batch<T> each_lane(const F& f, Batch<T> x, More... more) {
 // nothing else is said, infinities and NaN give what the functions of <cmath> give.
 
 template <Real T>
-Batch<T> abs(Batch<T> x) { return Batch<T>::wrap(xsimd::abs(x.value)); }
+Batch<T> abs(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::abs(x.value));
+}
 /// Correctly rounded; lane by lane on ARM, where xsimd 8.1 has NaN for infinity.
 template <Real T>
 Batch<T> sqrt(Batch<T> x) {
-  if constexpr (isa() == Isa::neon) return isa_detail::each_lane([](T a) { return sqrt(a); }, x);
-  else return Batch<T>::wrap(xsimd::sqrt(x.value));
+  if constexpr (isa() == Isa::neon)
+    return isa_detail::each_lane([](T a) { return sqrt(a); }, x);
+  else
+    return Batch<T>::wrap(xsimd::sqrt(x.value));
 }
 template <Real T>
-Batch<T> floor(Batch<T> x) { return Batch<T>::wrap(xsimd::floor(x.value)); }
+Batch<T> floor(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::floor(x.value));
+}
 template <Real T>
-Batch<T> ceil(Batch<T> x) { return Batch<T>::wrap(xsimd::ceil(x.value)); }
+Batch<T> ceil(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::ceil(x.value));
+}
 template <Real T>
-Batch<T> trunc(Batch<T> x) { return Batch<T>::wrap(xsimd::trunc(x.value)); }
+Batch<T> trunc(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::trunc(x.value));
+}
 /// Nearest integer, ties to even.
 template <Real T>
-Batch<T> round(Batch<T> x) { return Batch<T>::wrap(xsimd::nearbyint(x.value)); }
+Batch<T> round(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::nearbyint(x.value));
+}
 
 /// 2 ulp; what would be subnormal is 0.
 template <Real T>
-Batch<T> exp(Batch<T> x) { return Batch<T>::wrap(xsimd::exp(x.value)); }
+Batch<T> exp(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::exp(x.value));
+}
 /// e^x - 1 without cancellation; 2 ulp.
 template <Real T>
-Batch<T> expm1(Batch<T> x) { return Batch<T>::wrap(xsimd::expm1(x.value)); }
+Batch<T> expm1(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::expm1(x.value));
+}
 /// 1 ulp.
 template <Real T>
 Batch<T> log(Batch<T> x) {
@@ -223,20 +271,30 @@ Batch<T> log(Batch<T> x) {
 }
 /// log(1 + x) without cancellation; 1 ulp.
 template <Real T>
-Batch<T> log1p(Batch<T> x) { return Batch<T>::wrap(xsimd::log1p(x.value)); }
+Batch<T> log1p(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::log1p(x.value));
+}
 /// 2 ulp up to |x| = 100; beyond that as good as xsimd's reduction.
 template <Real T>
-Batch<T> sin(Batch<T> x) { return Batch<T>::wrap(xsimd::sin(x.value)); }
+Batch<T> sin(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::sin(x.value));
+}
 template <Real T>
-Batch<T> cos(Batch<T> x) { return Batch<T>::wrap(xsimd::cos(x.value)); }
+Batch<T> cos(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::cos(x.value));
+}
 /// 2 ulp.
 template <Real T>
-Batch<T> tanh(Batch<T> x) { return Batch<T>::wrap(xsimd::tanh(x.value)); }
+Batch<T> tanh(Batch<T> x) {
+  return Batch<T>::wrap(xsimd::tanh(x.value));
+}
 /// 3 ulp; for f64 lane by lane, because xsimd's is 70 ulp off.
 template <Real T>
 Batch<T> erf(Batch<T> x) {
-  if constexpr (std::same_as<T, float>) return Batch<T>::wrap(xsimd::erf(x.value));
-  else return isa_detail::each_lane([](T a) { return erf(a); }, x);
+  if constexpr (std::same_as<T, float>)
+    return Batch<T>::wrap(xsimd::erf(x.value));
+  else
+    return isa_detail::each_lane([](T a) { return erf(a); }, x);
 }
 /// As std::pow, lane by lane: xsimd's is wrong at most of the special cases.
 template <Real T>

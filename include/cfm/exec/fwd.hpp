@@ -9,7 +9,7 @@ CFM_NAMESPACE_BEGIN
 
 class ThreadLimit;
 template <class T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class Scratch;
 
 CFM_NAMESPACE_END

@@ -25,8 +25,7 @@ namespace isa_detail {
 template <class T, class F, class... X>
 __attribute__((noinline)) void map_batches(Index n, const F& f, T* y, const X*... x) {
   constexpr Index lanes = Batch<T>::size;
-  for (Index i = 0; i < n; i += lanes)
-    f(Batch<T>::load_unaligned(x + i)...).store_unaligned(y + i);
+  for (Index i = 0; i < n; i += lanes) f(Batch<T>::load_unaligned(x + i)...).store_unaligned(y + i);
 }
 
 // The tail goes through a padded batch: a value depends on its inputs alone, never on its position

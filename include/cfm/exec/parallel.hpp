@@ -68,7 +68,8 @@ T parallel_reduce(Index n, Index grain, T init, const F& f, const Combine& combi
   std::vector<T> partial(static_cast<std::size_t>(chunks), init);
   parallel_for(chunks, 1, [&](Index begin, Index end) {
     for (Index c = begin; c < end; ++c)
-      partial[static_cast<std::size_t>(c)] = f(c * grain, c * grain + std::min(grain, n - c * grain));
+      partial[static_cast<std::size_t>(c)] =
+          f(c * grain, c * grain + std::min(grain, n - c * grain));
   });
   T out = std::move(init);
   for (T& p : partial) out = combine(std::move(out), std::move(p));

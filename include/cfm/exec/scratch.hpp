@@ -16,7 +16,7 @@ CFM_NAMESPACE_BEGIN
 /// Errors:  Error for a negative or impossible size, std::bad_alloc.
 /// Cost:    about 15 ns where the pool has a buffer of this size.
 template <class T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class Scratch {
  public:
   Scratch() = default;

@@ -15,8 +15,10 @@ inline void append_pattern(std::string& out, const Extents& pattern) {
   out += '[';
   for (int d = 0; d < pattern.rank(); ++d) {
     if (d > 0) out += ", ";
-    if (pattern[d] < 0) out += '*';
-    else append_text(out, pattern[d]);
+    if (pattern[d] < 0)
+      out += '*';
+    else
+      append_text(out, pattern[d]);
   }
   out += ']';
 }

@@ -19,10 +19,10 @@ struct Tolerance {
 /// The answer of all_equal and allclose: converts to bool, and says what is wrong.
 struct Comparison {
   bool agree = true;
-  Index mismatches = 0;    ///< elements that do not agree
-  Extents worst;           ///< index of the element that is furthest outside
-  double a = 0, b = 0;     ///< its two values
-  std::string reason;      ///< one sentence; empty if the tensors agree
+  Index mismatches = 0;  ///< elements that do not agree
+  Extents worst;         ///< index of the element that is furthest outside
+  double a = 0, b = 0;   ///< its two values
+  std::string reason;    ///< one sentence; empty if the tensors agree
 
   explicit operator bool() const { return agree; }
 };

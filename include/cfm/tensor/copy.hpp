@@ -19,8 +19,8 @@ constexpr float round_to_odd(double value) {
   const float nearest = static_cast<float>(value);
   if (static_cast<double>(nearest) == value || value != value) return nearest;
   const auto bits = std::bit_cast<std::uint32_t>(nearest);
-  const bool above = value < 0 ? static_cast<double>(nearest) < value
-                               : static_cast<double>(nearest) > value;
+  const bool above =
+      value < 0 ? static_cast<double>(nearest) < value : static_cast<double>(nearest) > value;
   return std::bit_cast<float>((bits - (above ? 1u : 0u)) | 1u);
 }
 
@@ -46,9 +46,11 @@ constexpr To convert(From value) {
     return To(detail::round_to_odd(value));
   } else if constexpr (std::integral<From> && sizeof(From) == 8) {
     // Bits that a double has no room for only matter as "not zero".
-    const bool wide = value > (From{1} << 53) || (std::signed_integral<From> && value < -(From{1} << 53));
+    const bool wide =
+        value > (From{1} << 53) || (std::signed_integral<From> && value < -(From{1} << 53));
     const From low = value & From{0x7FF};
-    const From kept = wide ? static_cast<From>((value - low) | (low != 0 ? From{0x800} : From{0})) : value;
+    const From kept =
+        wide ? static_cast<From>((value - low) | (low != 0 ? From{0x800} : From{0})) : value;
     return To(detail::round_to_odd(static_cast<double>(kept)));
   } else if constexpr (std::integral<From>) {
     return To(detail::round_to_odd(static_cast<double>(value)));
@@ -107,8 +109,8 @@ void copy_run(T* out, const T* in, Index n, Index step_out, Index step_in) {
 // Conversions go through one of three wide types, which hold every element exactly: 17 loads and
 // 51 stores are compiled instead of 289 pairs.
 template <class Wide>
-void convert_run(DType to, std::byte* out, DType from, const std::byte* in, Index n,
-                 Index step_out, Index step_in) {
+void convert_run(DType to, std::byte* out, DType from, const std::byte* in, Index n, Index step_out,
+                 Index step_in) {
   constexpr Index chunk = 128;
   Wide buffer[chunk];
   for (Index begin = 0; begin < n; begin += chunk) {
@@ -129,9 +131,7 @@ void convert_run(DType to, std::byte* out, DType from, const std::byte* in, Inde
 // out[i...] = convert(in[i...]) for every index of the shape. The operands must not overlap.
 inline void copy_strided(const Shape& shape, DType to, std::byte* out, const Strides& out_strides,
                          DType from, const std::byte* in, const Strides& in_strides) {
-  const auto run = [&](auto f) {
-    for_each_run(shape, out_strides, in_strides, f);
-  };
+  const auto run = [&](auto f) { for_each_run(shape, out_strides, in_strides, f); };
   const Index to_size = size_of(to), from_size = size_of(from);
   if (to == from) {
     const auto copy = [&]<class T>(std::type_identity<T>) {
@@ -149,9 +149,12 @@ inline void copy_strided(const Shape& shape, DType to, std::byte* out, const Str
   run([&](Index a, Index b, Index n, Index sa, Index sb) {
     std::byte* const o = out + a * to_size;
     const std::byte* const i = in + b * from_size;
-    if (is_floating(from)) convert_run<double>(to, o, from, i, n, sa, sb);
-    else if (from == DType::u64) convert_run<std::uint64_t>(to, o, from, i, n, sa, sb);
-    else convert_run<std::int64_t>(to, o, from, i, n, sa, sb);
+    if (is_floating(from))
+      convert_run<double>(to, o, from, i, n, sa, sb);
+    else if (from == DType::u64)
+      convert_run<std::uint64_t>(to, o, from, i, n, sa, sb);
+    else
+      convert_run<std::int64_t>(to, o, from, i, n, sa, sb);
   });
 }
 

@@ -47,22 +47,30 @@ struct ManagedVersioned {
 };
 inline constexpr std::int32_t cpu = 1, pinned = 3;  // pinned: host memory that a GPU may read
 inline constexpr std::uint64_t read_only = 1;
-static_assert(sizeof(void*) != 8 || (sizeof(Array) == 48 && sizeof(Managed) == 64 &&
-                                     sizeof(ManagedVersioned) == 80));
+static_assert(sizeof(void*) != 8 ||
+              (sizeof(Array) == 48 && sizeof(Managed) == 64 && sizeof(ManagedVersioned) == 80));
 
 struct TypeEntry {
   DType dtype;
   DataType type;
 };
 inline constexpr std::array<TypeEntry, 17> types{{
-    {DType::f64, {2, 64, 1}},        {DType::f32, {2, 32, 1}},
-    {DType::bf16, {4, 16, 1}},       {DType::f16, {2, 16, 1}},
-    {DType::f8_e4m3fn, {10, 8, 1}},  {DType::f8_e5m2, {12, 8, 1}},
-    {DType::f8_e4m3fnuz, {11, 8, 1}}, {DType::f8_e5m2fnuz, {13, 8, 1}},
-    {DType::boolean, {6, 8, 1}},     {DType::i8, {0, 8, 1}},
-    {DType::i16, {0, 16, 1}},        {DType::i32, {0, 32, 1}},
-    {DType::i64, {0, 64, 1}},        {DType::u8, {1, 8, 1}},
-    {DType::u16, {1, 16, 1}},        {DType::u32, {1, 32, 1}},
+    {DType::f64, {2, 64, 1}},
+    {DType::f32, {2, 32, 1}},
+    {DType::bf16, {4, 16, 1}},
+    {DType::f16, {2, 16, 1}},
+    {DType::f8_e4m3fn, {10, 8, 1}},
+    {DType::f8_e5m2, {12, 8, 1}},
+    {DType::f8_e4m3fnuz, {11, 8, 1}},
+    {DType::f8_e5m2fnuz, {13, 8, 1}},
+    {DType::boolean, {6, 8, 1}},
+    {DType::i8, {0, 8, 1}},
+    {DType::i16, {0, 16, 1}},
+    {DType::i32, {0, 32, 1}},
+    {DType::i64, {0, 64, 1}},
+    {DType::u8, {1, 8, 1}},
+    {DType::u16, {1, 16, 1}},
+    {DType::u32, {1, 32, 1}},
     {DType::u64, {1, 64, 1}},
 }};
 
@@ -171,8 +179,9 @@ Tensor import_tensor(M* managed, bool writable) {
 /// Errors:  UnsupportedError for memory that must not be written: that struct cannot say so.
 inline void* to_dlpack(const Tensor& t) {
   if (!t.storage().writable())
-    throw UnsupportedError("to_dlpack: the memory is read-only; clone() it, or use "
-                           "to_dlpack_versioned, which can say so");
+    throw UnsupportedError(
+        "to_dlpack: the memory is read-only; clone() it, or use "
+        "to_dlpack_versioned, which can say so");
   return detail::dlpack::export_tensor<detail::dlpack::Managed>(t);
 }
 
@@ -201,8 +210,8 @@ inline Tensor from_dlpack_versioned(void* managed) {
   CFM_CHECK(managed != nullptr, "from_dlpack: the pointer is null");
   auto* const m = static_cast<detail::dlpack::ManagedVersioned*>(managed);
   if (m->version.major != 1)
-    throw UnsupportedError(concat("from_dlpack: version 1 is read, got ", m->version.major, ".",
-                                  m->version.minor));
+    throw UnsupportedError(
+        concat("from_dlpack: version 1 is read, got ", m->version.major, ".", m->version.minor));
   return detail::dlpack::import_tensor(m, (m->flags & detail::dlpack::read_only) == 0);
 }
 

@@ -59,8 +59,8 @@ EigenVectorMap<const T> eigen_vector(const Tensor& t) {
 
 /// A tensor of rank 2 with a copy of any Eigen matrix, vector or expression.
 template <class Derived>
-  requires Element<typename Derived::Scalar>
-Tensor from_eigen(const Eigen::DenseBase<Derived>& matrix) {
+requires Element<typename Derived::Scalar> Tensor
+from_eigen(const Eigen::DenseBase<Derived>& matrix) {
   using T = typename Derived::Scalar;
   Tensor out = Tensor::empty(Shape{matrix.rows(), matrix.cols()}, dtype_of<T>);
   eigen_matrix<T>(out) = matrix;

@@ -47,7 +47,8 @@ inline Tensor arange(Index begin, Index end, Index step = 1, DType dtype = DType
   const std::uint64_t stride = forward ? static_cast<std::uint64_t>(step)
                                        : std::uint64_t{0} - static_cast<std::uint64_t>(step);
   const std::uint64_t count = (distance - 1) / stride + 1;
-  CFM_CHECK(count <= std::uint64_t{1} << 59, "arange: too many elements", Extents{begin, end, step});
+  CFM_CHECK(count <= std::uint64_t{1} << 59, "arange: too many elements",
+            Extents{begin, end, step});
   return detail::generate<Index>(Shape{static_cast<Index>(count)}, dtype,
                                  [&](Index i) { return begin + i * step; });
 }
@@ -68,8 +69,7 @@ inline Tensor eye(Index rows, Index cols = -1, DType dtype = DType::f32) {
   if (cols < 0) cols = rows;
   Tensor out = Tensor::zeros(Shape{rows, cols}, dtype);
   const Index n = std::min(rows, cols);
-  if (n > 0)
-    Tensor(out.storage(), dtype, Shape{n}, Strides{cols + 1}).fill(1);
+  if (n > 0) Tensor(out.storage(), dtype, Shape{n}, Strides{cols + 1}).fill(1);
   return out;
 }
 
@@ -88,7 +88,8 @@ inline Tensor uniform(const Shape& shape, const Rng& rng, double low = 0, double
   };
   if (dtype == DType::f64) {
     const double last = std::nextafter(high, low);
-    return detail::generate<double>(shape, dtype, [&](Index i) { return std::min(value(i), last); });
+    return detail::generate<double>(shape, dtype,
+                                    [&](Index i) { return std::min(value(i), last); });
   }
   if (dtype == DType::f32) {  // rounding may reach `high`
     const float top = static_cast<float>(high);
@@ -113,7 +114,8 @@ inline Tensor normal(const Shape& shape, const Rng& rng, double mean = 0, double
             "normal: needs a finite mean and deviation", mean, deviation);
   CFM_CHECK(is_floating(dtype), "normal: needs a floating type", dtype);
   return detail::generate<double>(shape, dtype, [&](Index i) {
-    return mean + deviation * detail::normal_at(rng, rng.position() + static_cast<std::uint64_t>(i));
+    return mean +
+           deviation * detail::normal_at(rng, rng.position() + static_cast<std::uint64_t>(i));
   });
 }
 inline Tensor normal(const Shape& shape, Rng& rng, double mean = 0, double deviation = 1,

@@ -87,8 +87,7 @@ inline std::vector<Tensor> split(const Tensor& t, std::span<const Index> sizes, 
   }
   return out;
 }
-inline std::vector<Tensor> split(const Tensor& t, std::initializer_list<Index> sizes,
-                                 int dim = 0) {
+inline std::vector<Tensor> split(const Tensor& t, std::initializer_list<Index> sizes, int dim = 0) {
   return split(t, std::span<const Index>(sizes.begin(), sizes.size()), dim);
 }
 

@@ -160,7 +160,7 @@ class BufferPool {
       const detail::SpinGuard guard(shared_.lock);
       if (shared_.put(buffer, c.bin, size)) return;
     }
-    ::operator delete(buffer, std::align_val_t{alignment});
+    ::operator delete (buffer, std::align_val_t{alignment});
   }
 
   /// Exact for `current` while no other thread allocates. `peak` is exact for one thread; each
@@ -228,8 +228,8 @@ class BufferPool {
     const std::size_t parts_log = large ? 4 : 2, step_log = log - parts_log;
     const std::size_t low = std::size_t{1} << log;
     const std::size_t part = (bytes - low + (std::size_t{1} << step_log) - 1) >> step_log;
-    const std::size_t bin = large ? small_bins + 16 * (log - large_log) + part
-                                  : 4 * (log - small_log) + part;
+    const std::size_t bin =
+        large ? small_bins + 16 * (log - large_log) + part : 4 * (log - small_log) + part;
     return {bin, low + (part << step_log)};
   }
 
@@ -291,7 +291,7 @@ class BufferPool {
   template <std::size_t Bins>
   static void clear(detail::Shelf<Bins>& shelf) noexcept {
     const detail::SpinGuard guard(shelf.lock);
-    shelf.clear([](void* buffer) { ::operator delete(buffer, std::align_val_t{alignment}); });
+    shelf.clear([](void* buffer) { ::operator delete (buffer, std::align_val_t{alignment}); });
   }
 
   template <std::size_t Bins>

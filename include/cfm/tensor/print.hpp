@@ -83,9 +83,12 @@ class TensorWriter {
   // Depth is the rank, at most 8.
   void collect(const Tensor& t) {
     if (t.rank() == 0) {
-      if (t.dtype() == DType::u64) unsigned_.push_back(t.item<std::uint64_t>());
-      else if (is_floating(t.dtype())) floats_.push_back(t.to(DType::f64).item<double>());
-      else integers_.push_back(t.to(DType::i64).item<Index>());
+      if (t.dtype() == DType::u64)
+        unsigned_.push_back(t.item<std::uint64_t>());
+      else if (is_floating(t.dtype()))
+        floats_.push_back(t.to(DType::f64).item<double>());
+      else
+        integers_.push_back(t.to(DType::i64).item<Index>());
       return;
     }
     const int dim = shape_.rank() - t.rank();
@@ -171,7 +174,7 @@ inline std::string to_string(const Tensor& t, const PrintOptions& options = {}) 
 
 /// Writes type, shape and elements to anything that strings are written to: any std::ostream.
 template <class Stream>
-  requires requires(Stream& out, const std::string& text) { out << text; }
+requires requires(Stream& out, const std::string& text) { out << text; }
 Stream& operator<<(Stream& out, const Tensor& t) {
   std::string text;
   append_text(text, t);

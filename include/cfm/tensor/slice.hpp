@@ -62,8 +62,8 @@ constexpr Walk walk(const Slice& s, Index n) {
 /// stay whole. Shares the elements. `slice(t, {2, Slice{.step = -1}})` is t[2, ::-1] in NumPy.
 /// Errors:  ShapeError for more picks than dimensions or a position out of range, Error for step 0.
 inline Tensor slice(const Tensor& t, std::span<const Pick> picks) {
-  CFM_CHECK(picks.size() <= static_cast<std::size_t>(t.rank()),
-            "slice: more picks than dimensions", t, picks.size());
+  CFM_CHECK(picks.size() <= static_cast<std::size_t>(t.rank()), "slice: more picks than dimensions",
+            t, picks.size());
   Extents shape, strides;
   Index offset = 0;
   for (int d = 0; d < t.rank(); ++d) {

@@ -61,9 +61,7 @@ class Storage {
   bool writable() const { return !block_ || block_->writable; }
 
   /// The only reference there is.
-  bool unique() const {
-    return block_ && block_->references.load(std::memory_order_acquire) == 1;
-  }
+  bool unique() const { return block_ && block_->references.load(std::memory_order_acquire) == 1; }
 
   /// Counts the write accesses so far.
   std::uint64_t version() const {

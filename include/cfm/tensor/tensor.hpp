@@ -109,7 +109,8 @@ class Tensor {
     return data_;
   }
 
-  /// What kernels take.   Errors:  TypeError if T is not the dtype, ShapeError if R is not the rank.
+  /// What kernels take.   Errors:  TypeError if T is not the dtype, ShapeError if R is not the
+  /// rank.
   template <Element T, std::size_t R>
   View<const T, R> view() const {
     return make_view<const T, R>(data<T>());
@@ -139,16 +140,16 @@ class Tensor {
   }
 
   // Other views of the same elements. None copies; all throw ShapeError on what does not fit.
-  Tensor select(int dim, Index index) const;                               ///< drops `dim`
-  Tensor slice(int dim, Index begin, Index end, Index step = 1) const;     ///< begin .. end, end out
-  Tensor transpose(int a, int b) const;                                    ///< swaps two dimensions
-  Tensor permute(const Extents& order) const;                              ///< reorders dimensions
-  Tensor expand(const Shape& shape) const;                                 ///< broadcasts, stride 0
-  Tensor squeeze(int dim) const;                                           ///< drops a dimension of 1
-  Tensor unsqueeze(int dim) const;                                         ///< inserts one of 1
+  Tensor select(int dim, Index index) const;                            ///< drops `dim`
+  Tensor slice(int dim, Index begin, Index end, Index step = 1) const;  ///< begin .. end, end out
+  Tensor transpose(int a, int b) const;                                 ///< swaps two dimensions
+  Tensor permute(const Extents& order) const;                           ///< reorders dimensions
+  Tensor expand(const Shape& shape) const;                              ///< broadcasts, stride 0
+  Tensor squeeze(int dim) const;                                        ///< drops a dimension of 1
+  Tensor unsqueeze(int dim) const;                                      ///< inserts one of 1
 
-  /// The same elements in another shape (one extent may be -1). Shares if this tensor is contiguous,
-  /// else copies; the result is contiguous.
+  /// The same elements in another shape (one extent may be -1). Shares if this tensor is
+  /// contiguous, else copies; the result is contiguous.
   Tensor reshape(const Extents& shape) const;
   /// This tensor if it is contiguous, else a dense copy.
   Tensor contiguous() const;

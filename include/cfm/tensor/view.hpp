@@ -9,7 +9,8 @@
 CFM_NAMESPACE_BEGIN
 
 /// Non-owning strided view of rank R. Trivially copyable; pass by value.
-/// Layout:  element (i0, i1, ..) is data[i0 * stride[0] + i1 * stride[1] + ..], strides in elements.
+/// Layout:  element (i0, i1, ..) is data[i0 * stride[0] + i1 * stride[1] + ..]; strides count
+///          elements.
 template <class T, std::size_t R>
 struct View {
   T* data = nullptr;
