@@ -23,7 +23,7 @@ void run(const std::string& out) {
   const cfm::SumCarry bit = cfm::full_adder(build, a, b, c);
   build.add_output(bit.sum, "sum");
   build.add_output(bit.carry, "carry");
-  const cfm::Aig adder = std::move(build).finish();
+  const cfm::Aig adder = build.take();
   //! [build]
   std::printf("full adder: %zu ANDs, %d levels\n", adder.ands(), cfm::depth(adder));
 

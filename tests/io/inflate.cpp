@@ -122,8 +122,8 @@ TEST_CASE("inflate: every length and distance symbol") {
     for (unsigned d = 0; d < 30; ++d) {
       const int length_bits = l < 8 || l == 28 ? 0 : static_cast<int>(l / 4 - 1);
       const int distance_bits = d < 4 ? 0 : static_cast<int>(d / 2 - 1);
-      const std::uint32_t le = random() & ((1u << length_bits) - 1);
-      const std::uint32_t de = random() & ((1u << distance_bits) - 1);
+      const auto le = static_cast<std::uint32_t>(random()) & ((1u << length_bits) - 1);
+      const auto de = static_cast<std::uint32_t>(random()) & ((1u << distance_bits) - 1);
       if (l == 27 && le == 31) continue;  // 258 has a symbol of its own
       bits.literal(257 + l).put(le, length_bits).code(d, 5).put(de, distance_bits);
       const std::size_t distance = static_cast<std::size_t>(distance_base[d]) + de;

@@ -40,7 +40,7 @@ TEST_CASE_TEMPLATE("elementwise: errors stay within the bounds of ops.hpp", T, f
   const bool single = std::is_same_v<T, float>;
   const double low = single ? -103 : -744, high = single ? 88.7 : 709.7;
   const double slack = 0.01;  // where the reference is a long double that is a double
-  CHECK(worst_ulps<T>(ops::Exp{}, [](Real80 x) { return std::exp(x); }, low, high) < 1 + slack);
+  CHECK(worst_ulps<T>(ops::Exp{}, [](Real80 x) { return std::exp(x); }, low, high) < 1.2 + slack);
   CHECK(worst_ulps<T>(ops::Log{}, [](Real80 x) { return std::log(x); }, 1e-6, 40) < 2 + slack);
   CHECK(worst_ulps<T>(ops::Log{}, [](Real80 x) { return std::log(x); }, 1e-40, 1e-37) < 2 + slack);
   CHECK(worst_ulps<T>(ops::Log1p{}, [](Real80 x) { return std::log1p(x); }, -0.99, 30) < 4 + slack);
@@ -50,7 +50,7 @@ TEST_CASE_TEMPLATE("elementwise: errors stay within the bounds of ops.hpp", T, f
   CHECK(worst_ulps<T>(ops::Tanh{}, [](Real80 x) { return std::tanh(x); }, -22, 22) < 5 + slack);
   CHECK(worst_ulps<T>(ops::Tanh{}, [](Real80 x) { return std::tanh(x); }, -1, 1) < 5 + slack);
   CHECK(worst_ulps<T>(ops::Erf{}, [](Real80 x) { return std::erf(x); }, -7, 7) < 4 + slack);
-  CHECK(worst_ulps<T>(ops::Rsqrt{}, [](Real80 x) { return 1 / std::sqrt(x); }, 1e-6, 1e6) < 1 + slack);
+  CHECK(worst_ulps<T>(ops::Rsqrt{}, [](Real80 x) { return 1 / std::sqrt(x); }, 1e-6, 1e6) < 1.5 + slack);
   const auto sigmoid_of = [](Real80 x) { return 1 / (1 + std::exp(-x)); };
   CHECK(worst_ulps<T>(ops::Sigmoid{}, sigmoid_of, -80, 80) < 3 + slack);
   const auto silu_of = [&](Real80 x) { return x * sigmoid_of(x); };

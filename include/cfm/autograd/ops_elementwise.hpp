@@ -13,6 +13,12 @@ CFM_ISA_NAMESPACE_BEGIN
 
 /// a + b
 inline Var add(const Var& a, const Var& b) {
+  if (a.shape() == b.shape())  // nothing to remember
+    return record({&a, &b}, add(a.value(), b.value()),
+                  [to_a = a.slot(), to_b = b.slot()](Gradients& gradients, const Tensor& dy) {
+                    gradients.add(to_a, dy);
+                    gradients.add(to_b, dy);
+                  });
   return record({&a, &b}, add(a.value(), b.value()),
                 [to_a = a.slot(), to_b = b.slot(), like_a = a.shape(), like_b = b.shape()](
                     Gradients& gradients, const Tensor& dy) {

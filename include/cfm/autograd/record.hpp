@@ -48,10 +48,11 @@ inline void add_gradient(Tensor& sum, const Tensor& grad) {
 /// input needs a gradient; otherwise `backward` is dropped.
 /// Errors:  Error if the inputs are on different tapes.
 template <class Backward>
-Var record(std::span<const Var* const> inputs, Tensor value, Backward backward) {
+Var record(std::span<const Var* const> inputs, Tensor&& value, Backward&& backward) {
   Tape* const tape = detail::common_tape(inputs);
   if (!tape || !detail::any_needs_grad(inputs)) return Var(std::move(value), tape, -1);
-  const GradSlot slot = tape->append<true>({&value, 1}, std::move(backward), &isa_detail::add_gradient);
+  const GradSlot slot =
+      tape->append<true>({&value, 1}, std::forward<Backward>(backward), &isa_detail::add_gradient);
   return Var(std::move(value), tape, slot);
 }
 template <class Backward>

@@ -29,8 +29,8 @@ struct Clamp {  ///< limited to [low, high]; NaN stays
 };
 
 // A few ulp. All give the IEEE limits at infinities and keep NaN.
-struct Rsqrt {};    ///< 1 / sqrt(x); 1 ulp
-struct Exp {};      ///< 1 ulp; overflows to infinity, underflows through subnormals to 0
+struct Rsqrt {};    ///< 1 / sqrt(x); 1.5 ulp
+struct Exp {};      ///< 1.2 ulp; overflows to infinity, underflows through subnormals to 0
 struct Log {};      ///< 2 ulp; -infinity at 0, NaN below
 struct Log1p {};    ///< log(1 + x) without cancellation; 4 ulp
 struct Expm1 {};    ///< exp(x) - 1 without cancellation; 4 ulp

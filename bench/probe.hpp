@@ -1,0 +1,116 @@
+#pragma once
+/// @file  Limits of this machine, measured beside each benchmark: multiply-add, streamed reads,
+///        random rows. Times change from second to second, so a fraction of a limit is worth more.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <cfm/core/rng.hpp>
+
+namespace cfm::bench {
+
+/// Seconds of the fastest of `rounds` calls.
+template <class F>
+double fastest(int rounds, const F& f) {
+  double best = 1e30;
+  for (int i = 0; i < rounds; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    f();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  return best;
+}
+
+/// Keeps a value from being optimised away.
+template <class T>
+void keep(const T& value) {
+  asm volatile("" : : "g"(&value) : "memory");
+}
+
+#if defined(__AVX512F__)
+inline constexpr int lanes = 16;
+#elif defined(__AVX2__)
+inline constexpr int lanes = 8;
+#else
+inline constexpr int lanes = 4;
+#endif
+typedef float Vector __attribute__((vector_size(lanes * 4)));
+
+/// Floating-point operations a second of one thread, f32 multiply-adds of full vectors.
+inline double multiply_add_rate() {
+  constexpr int chains = 10, steps = 200000;
+  Vector acc[chains] = {}, a = Vector{} + 0.5f, b = Vector{} + 1e-3f;
+  const double seconds = fastest(5, [&] {
+    asm volatile("" : "+m"(a), "+m"(b));
+    const Vector x = a, y = b;
+    for (int s = 0; s < steps; ++s) {
+#pragma GCC unroll 10
+      for (int c = 0; c < chains; ++c) acc[c] = acc[c] * x + y;
+    }
+    keep(acc);
+  });
+  return 2.0 * lanes * chains * steps / seconds;
+}
+
+/// Bytes a second of one thread that reads `bytes` of memory in four streams.
+inline double stream_rate(std::size_t bytes = std::size_t{128} << 20) {
+  const std::vector<float> memory(bytes / sizeof(float), 1.0f);
+  const std::size_t quarter = memory.size() / 4 / lanes * lanes;
+  const double seconds = fastest(4, [&] {
+    Vector sum[4] = {};
+    for (std::size_t i = 0; i < quarter; i += lanes)
+      for (std::size_t s = 0; s < 4; ++s) {
+        Vector v;
+        __builtin_memcpy(&v, memory.data() + s * quarter + i, sizeof v);
+        sum[s] += v;
+      }
+    keep(sum);
+  });
+  return 4.0 * static_cast<double>(quarter) * sizeof(float) / seconds;
+}
+
+/// Bytes a second of one thread that sums rows of `width` floats in random order, 16 rows ahead.
+inline double gather_rate(std::size_t width, std::size_t bytes = std::size_t{128} << 20) {
+  const std::size_t rows = bytes / sizeof(float) / width;
+  const std::vector<float> memory(rows * width, 1.0f);
+  std::vector<std::uint32_t> order(rows);
+  std::iota(order.begin(), order.end(), 0u);
+  Rng rng(1);
+  for (std::size_t i = rows; i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
+  const double seconds = fastest(3, [&] {
+    Vector sum = {};
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (i + 16 < rows)
+        for (std::size_t c = 0; c < width; c += 16) __builtin_prefetch(memory.data() + order[i + 16] * width + c);
+      const float* row = memory.data() + order[i] * width;
+      for (std::size_t c = 0; c + lanes <= width; c += lanes) {
+        Vector v;
+        __builtin_memcpy(&v, row + c, sizeof v);
+        sum += v;
+      }
+    }
+    keep(sum);
+  });
+  return static_cast<double>(rows * width) * sizeof(float) / seconds;
+}
+
+/// Ends the program unless two results agree: what is not right is not timed.
+inline void verify(const char* what, const float* ours, const float* theirs, std::size_t n, float bound) {
+  for (std::size_t i = 0; i < n; ++i)
+    if (!(std::abs(ours[i] - theirs[i]) <= bound * (1 + std::abs(theirs[i]))))
+      throw std::runtime_error(std::string(what) + ": ours and the peer's results differ");
+}
+
+/// One line: ours, the peer, their ratio, the share of the limit.
+inline void report(const std::string& what, double ours, double peer, double limit, const char* unit) {
+  std::printf("%-34s ours %8.2f  peer %8.2f %s  ratio %5.2f  of limit %3.0f %%\n", what.c_str(),
+              ours / 1e9, peer / 1e9, unit, ours / peer, 100 * ours / limit);
+}
+
+}  // namespace cfm::bench
