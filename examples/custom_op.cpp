@@ -12,10 +12,10 @@ cfm::Var wavelet(const cfm::Var& x) {
   const auto f = [](auto v) { return v * std::exp(-v * v / 2); };
   const auto slope = [](auto dy, auto v) { return dy * (1 - v * v) * std::exp(-v * v / 2); };
   Tensor y = pointwise("wavelet", f, x.value());
-  return record({&x}, std::move(y), [to = x.slot(), x = Saved(x), slope](Gradients& gradients,
-                                                                         const Tensor& dy) {
-    gradients.add(to, pointwise("wavelet", slope, dy, *x));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), x = Saved(x), slope](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, pointwise("wavelet", slope, dy, *x));
+                });
 }
 // [op]
 

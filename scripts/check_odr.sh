@@ -13,12 +13,13 @@ mv "$out/new" "$out/everything.hpp"
 
 compiler=${CXX:-g++}
 command -v ccache >/dev/null && compiler="ccache $compiler"
-compile() { # compile <object> <source> <flags...>
-  local object=$1 source=$2
+compile() { # compile <object> <source> <flags...>: silent unless it fails
+  local object=$1 source=$2 text
   shift 2
   # shellcheck disable=SC2086  # the lists are words
-  $compiler -std=c++20 -O1 -Wall -Wextra $eigen -Iinclude -I"$out" -Itests/hygiene "$@" -c \
-    "tests/hygiene/$source.cpp" -o "$out/$object.o" || exit 255 # ends xargs
+  text=$($compiler -std=c++20 -O1 -Wall -Wextra -Werror $eigen -Iinclude -I"$out" -Itests/hygiene \
+    "$@" -c "tests/hygiene/$source.cpp" -o "$out/$object.o" 2>&1) ||
+    { printf '%s\n' "$text"; exit 255; } # 255 ends xargs
 }
 export -f compile
 eigen=$(eigen_flags)

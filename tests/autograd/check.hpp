@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
+#include <doctest/doctest.h>
 #include <cfm/autograd/gradcheck.hpp>
 #include <cfm/exec/thread_limit.hpp>
-#include <doctest/doctest.h>
 
 namespace cfm::test {
 

@@ -7,12 +7,13 @@ using namespace cfm::test;
 
 TEST_CASE("elementwise: gradients of binary operations, broadcast") {
   const auto all = [](const std::vector<Var>& v) {
-    return std::vector<Var>{v[0] + v[1], v[0] - v[1], v[0] * v[1], v[0] / v[1],
-                            maximum(v[0], v[1]), minimum(v[0], v[1])};
+    return std::vector<Var>{v[0] + v[1], v[0] - v[1],         v[0] * v[1],
+                            v[0] / v[1], maximum(v[0], v[1]), minimum(v[0], v[1])};
   };
   const std::vector<std::pair<Shape, Shape>> shapes = {
-      {{}, {}}, {{3}, {3}}, {{2, 3}, {3}}, {{2, 1}, {1, 3}}, {{}, {2, 2}}, {{2, 3, 1}, {3, 4}},
-      {{0}, {1}}, {{2, 0}, {2, 1}}, {{1, 1}, {1}}};
+      {{}, {}},         {{3}, {3}},       {{2, 3}, {3}},
+      {{2, 1}, {1, 3}}, {{}, {2, 2}},     {{2, 3, 1}, {3, 4}},
+      {{0}, {1}},       {{2, 0}, {2, 1}}, {{1, 1}, {1}}};
   std::uint64_t seed = 1;
   for (const auto& [a, b] : shapes) {
     const std::string text = concat(a, " ", b);
@@ -73,8 +74,9 @@ TEST_CASE("elementwise: numbers as operands, on both sides") {
 TEST_CASE("elementwise: gradients of functions of one element") {
   const auto anywhere = [](const std::vector<Var>& v) {
     const Var& x = v[0];
-    return std::vector<Var>{neg(x),  abs(x),     exp(x), expm1(x), square(x), reciprocal(x),
-                            tanh(x), sigmoid(x), sin(x), cos(x),   erf(x),    clamp(x, -0.45, 1.05)};
+    return std::vector<Var>{neg(x),    abs(x),        exp(x),  expm1(x),
+                            square(x), reciprocal(x), tanh(x), sigmoid(x),
+                            sin(x),    cos(x),        erf(x),  clamp(x, -0.45, 1.05)};
   };
   for (const Shape& shape : {Shape{}, Shape{9}, Shape{2, 3}, Shape{0, 2}}) {
     CAPTURE(shape.rank());

@@ -24,9 +24,8 @@ TEST_CASE("index: index_select and index_add along every dimension") {
                     {random({2, 2, 2}, 1)});
     Extents shape{2, 2, 2};
     shape[dim < 0 ? dim + 3 : dim] = 3;
-    check_gradients(
-        [&](const std::vector<Var>& v) { return index_add(v[0], dim, index, v[1]); },
-        {random({2, 2, 2}, 1), random(Shape(shape), 2)});
+    check_gradients([&](const std::vector<Var>& v) { return index_add(v[0], dim, index, v[1]); },
+                    {random({2, 2, 2}, 1), random(Shape(shape), 2)});
   }
 }
 
@@ -38,9 +37,8 @@ TEST_CASE("index: gather and scatter_add along every dimension") {
     for (auto& i : index.span<std::int64_t>()) i = static_cast<std::int64_t>(rng.below(3));
     check_gradients([&](const std::vector<Var>& v) { return gather(v[0], dim, index); },
                     {random({3, 3, 3}, 1)});
-    check_gradients(
-        [&](const std::vector<Var>& v) { return scatter_add(v[0], dim, index, v[1]); },
-        {random({3, 3, 3}, 1), random({2, 3, 2}, 2)});
+    check_gradients([&](const std::vector<Var>& v) { return scatter_add(v[0], dim, index, v[1]); },
+                    {random({3, 3, 3}, 1), random({2, 3, 2}, 2)});
   }
   const Tensor zero = Tensor::scalar<std::int64_t>(0);
   check_gradients([&](const std::vector<Var>& v) { return gather(v[0], 0, zero); },
@@ -70,7 +68,8 @@ TEST_CASE("index: positions outside and wrong types are refused") {
   CHECK_THROWS_AS(gather(x, 0, Tensor::zeros({1, 3}, DType::i64)), ShapeError);
   CHECK_THROWS_AS(scatter_add(x, 0, Tensor::full({1, 2}, 3, DType::i64), Tensor::zeros({1, 2})),
                   Error);
-  CHECK_THROWS_AS(index_add(x, 0, Tensor::of<std::int64_t>({0}), Tensor::zeros({2, 2})), ShapeError);
+  CHECK_THROWS_AS(index_add(x, 0, Tensor::of<std::int64_t>({0}), Tensor::zeros({2, 2})),
+                  ShapeError);
 }
 
 TEST_CASE("index: sums over equal positions have the same bits for any number of threads") {

@@ -14,9 +14,9 @@ TEST_CASE("loss: gradients of regression losses, for both operands") {
   for (LossReduction r : reductions)
     check_gradients(
         [r](const std::vector<Var>& v) {
-          return std::vector<Var>{mse_loss(v[0], v[1], r),          l1_loss(v[0], v[1], r),
-                                  smooth_l1_loss(v[0], v[1], r, 2), smooth_l1_loss(v[0], v[1], r, 0),
-                                  huber_loss(v[0], v[1], r, 0.7)};
+          return std::vector<Var>{mse_loss(v[0], v[1], r), l1_loss(v[0], v[1], r),
+                                  smooth_l1_loss(v[0], v[1], r, 2),
+                                  smooth_l1_loss(v[0], v[1], r, 0), huber_loss(v[0], v[1], r, 0.7)};
         },
         {spread({2, 3}, 1), random({2, 3}, 2, -0.05, 0.05)});
 }
@@ -49,8 +49,8 @@ TEST_CASE("loss: cross entropy with weights, smoothing and ignored rows") {
     for (double smoothing : {0.0, 0.3}) {
       CAPTURE(smoothing);
       const ClassOptions plain{.ignore_index = -1, .label_smoothing = smoothing};
-      const ClassOptions weighted{.weight = weight, .ignore_index = -1,
-                                  .label_smoothing = smoothing};
+      const ClassOptions weighted{
+          .weight = weight, .ignore_index = -1, .label_smoothing = smoothing};
       check_gradients(
           [&](const std::vector<Var>& v) {
             return std::vector<Var>{cross_entropy(v[0], labels, plain, r),
@@ -94,9 +94,9 @@ TEST_CASE("loss: wrong labels, shapes and types are refused") {
   CHECK_THROWS_AS(cross_entropy(x, Tensor::of<float>({0, 1})), TypeError);
   CHECK_THROWS_AS(nll_loss(x, Tensor::of<std::int64_t>({0, -7})), Error);
   CHECK_THROWS_AS(cross_entropy(x, Var(Tensor::zeros({2, 2}))), ShapeError);
-  CHECK_THROWS_AS(cross_entropy(x, Tensor::of<std::int64_t>({0, 1}),
-                                {.weight = Tensor::ones({3}, DType::f64)}),
-                  TypeError);
+  CHECK_THROWS_AS(
+      cross_entropy(x, Tensor::of<std::int64_t>({0, 1}), {.weight = Tensor::ones({3}, DType::f64)}),
+      TypeError);
   CHECK_THROWS_AS(smooth_l1_loss(x, x, LossReduction::mean, -1), Error);
   CHECK_THROWS_AS(mse_loss(x, Var(Tensor::zeros({2, 3}, DType::f64))), TypeError);
 }

@@ -6,11 +6,19 @@ using namespace cfm;
 using namespace cfm::test;
 
 TEST_CASE("matmul: gradients for every combination of ranks") {
-  const std::vector<std::pair<Shape, Shape>> shapes = {
-      {{3}, {3}},          {{3}, {3, 2}},          {{2, 3}, {3}},       {{2, 3}, {3, 4}},
-      {{2, 2, 3}, {3, 2}}, {{2, 3}, {4, 3, 2}},    {{2, 1, 2, 3}, {4, 3, 2}}, {{3}, {2, 3, 2}},
-      {{2, 2, 3}, {3}},    {{2, 0}, {0, 3}},       {{0, 3}, {3, 2}},    {{2, 2, 0}, {0, 2}},
-      {{0, 2, 3}, {3, 2}}};
+  const std::vector<std::pair<Shape, Shape>> shapes = {{{3}, {3}},
+                                                       {{3}, {3, 2}},
+                                                       {{2, 3}, {3}},
+                                                       {{2, 3}, {3, 4}},
+                                                       {{2, 2, 3}, {3, 2}},
+                                                       {{2, 3}, {4, 3, 2}},
+                                                       {{2, 1, 2, 3}, {4, 3, 2}},
+                                                       {{3}, {2, 3, 2}},
+                                                       {{2, 2, 3}, {3}},
+                                                       {{2, 0}, {0, 3}},
+                                                       {{0, 3}, {3, 2}},
+                                                       {{2, 2, 0}, {0, 2}},
+                                                       {{0, 2, 3}, {3, 2}}};
   for (const auto& [a, b] : shapes) {
     const std::string text = concat(a, " ", b);
     CAPTURE(text);
@@ -60,7 +68,8 @@ TEST_CASE("matmul: what does not fit is refused") {
 }
 
 TEST_CASE("matmul: the same bits for any number of threads, forward and backward") {
-  const Tensor x = random({301, 65}, 1, -1, 1, DType::f32), w = random({47, 65}, 2, -1, 1, DType::f32);
+  const Tensor x = random({301, 65}, 1, -1, 1, DType::f32),
+               w = random({47, 65}, 2, -1, 1, DType::f32);
   const Tensor b = random({47}, 3, -1, 1, DType::f32);
   const auto run = [&](int threads) {
     ThreadLimit limit(threads);

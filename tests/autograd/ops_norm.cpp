@@ -10,8 +10,8 @@ TEST_CASE("norm: gradients of layer and RMS normalisation") {
     check_gradients(
         [](const std::vector<Var>& v) {
           return std::vector<Var>{layer_norm(v[0], v[1], v[2]), layer_norm(v[0]),
-                                  layer_norm(v[0], v[1]), layer_norm(v[0], {}, v[2], 0.5),
-                                  rms_norm(v[0], v[1]), rms_norm(v[0])};
+                                  layer_norm(v[0], v[1]),       layer_norm(v[0], {}, v[2], 0.5),
+                                  rms_norm(v[0], v[1]),         rms_norm(v[0])};
         },
         {random(shape, 1), random({4}, 2), random({4}, 3)});
   }
@@ -49,8 +49,8 @@ TEST_CASE("norm: running statistics move at the commit, and in training alone") 
   const Var y = batch_norm(tape.input(x), {}, {}, mean, variance, {.momentum = 0.25});
   CHECK(mean.item<float>() == 0);
   tape.commit();
-  CHECK(mean.item<float>() == doctest::Approx(0.5));         // 0.75 * 0 + 0.25 * 2
-  CHECK(variance.item<float>() == doctest::Approx(1.25));    // 0.75 * 1 + 0.25 * 2, unbiased
+  CHECK(mean.item<float>() == doctest::Approx(0.5));       // 0.75 * 0 + 0.25 * 2
+  CHECK(variance.item<float>() == doctest::Approx(1.25));  // 0.75 * 1 + 0.25 * 2, unbiased
   CHECK(y.value().span<float>()[0] == doctest::Approx(-1));
 }
 

@@ -39,11 +39,13 @@ TEST_CASE("shape: gradients of operations on one tensor") {
 }
 
 TEST_CASE("shape: expand sums its gradient back") {
-  check_gradients([](const std::vector<Var>& v) { return expand(v[0], {4, 2, 3}); },
-                  {random({2, 1}, 1)});
+  check_gradients(
+      [](const std::vector<Var>& v) {
+        return expand(v[0], {4, 2, 3});
+      },
+      {random({2, 1}, 1)});
   check_gradients([](const std::vector<Var>& v) { return expand(v[0], {2, 3}); }, {random({}, 1)});
-  check_gradients([](const std::vector<Var>& v) { return expand(v[0], {0, 3}); },
-                  {random({3}, 1)});
+  check_gradients([](const std::vector<Var>& v) { return expand(v[0], {0, 3}); }, {random({3}, 1)});
 }
 
 TEST_CASE("shape: putting together and taking apart are inverse") {

@@ -131,14 +131,14 @@ TEST_CASE("tape: a node of k outputs gets all gradients at once") {
   const Tensor w = Tensor::of<float>({2});
   const Var x = tape.leaf(w);
   int calls = 0;
-  const auto [a, b] = record({&x}, std::array{x.value(), x.value()},
-                             [&calls, to = x.slot()](Gradients& gradients,
-                                                     std::span<const Tensor> dy) {
-                               ++calls;
-                               REQUIRE(dy.size() == 2);
-                               gradients.add(to, dy[0]);
-                               gradients.add(to, dy[1] * 10.0);
-                             });
+  const auto [a, b] =
+      record({&x}, std::array{x.value(), x.value()},
+             [&calls, to = x.slot()](Gradients& gradients, std::span<const Tensor> dy) {
+               ++calls;
+               REQUIRE(dy.size() == 2);
+               gradients.add(to, dy[0]);
+               gradients.add(to, dy[1] * 10.0);
+             });
   tape.backward(sum(a + b));
   CHECK(calls == 1);
   CHECK(values(tape.grad(w)) == std::vector<float>{11});
@@ -203,10 +203,9 @@ TEST_CASE("tape: mixing types is an error, never a promotion") {
 TEST_CASE("tape: a wrong gradient of an operation is named") {
   Tape tape;
   const Var x = tape.leaf(Tensor::of<float>({1, 2}));
-  const Var y = record({&x}, Tensor::scalar(1.0f), [to = x.slot()](Gradients& gradients,
-                                                                   const Tensor& dy) {
-    gradients.add(to, dy);
-  });
+  const Var y =
+      record({&x}, Tensor::scalar(1.0f),
+             [to = x.slot()](Gradients& gradients, const Tensor& dy) { gradients.add(to, dy); });
   CHECK(contains(error_of([&] { tape.backward(y); }),
                  "a gradient and its value differ in shape: f32[], [2]"));
 }
@@ -288,7 +287,8 @@ TEST_CASE("tape: saved tensors are released as the replay passes") {
 }
 
 TEST_CASE("tape: the same bits for any number of threads") {
-  const Tensor a = random({97, 1031}, 1, -1, 1, DType::f32), b = random({1031}, 2, 1, 2, DType::f32);
+  const Tensor a = random({97, 1031}, 1, -1, 1, DType::f32),
+               b = random({1031}, 2, 1, 2, DType::f32);
   const auto run = [&](int threads) {
     ThreadLimit limit(threads);
     return limit.run([&] {

@@ -91,10 +91,10 @@ TEST_CASE("aiger: headers that promise more than the file holds are refused at o
   for (const char* header :
        {"aag 1073741823 1073741823 0 0 0\n2\n", "aag 1000000000 0 0 0 1000000000\n",
         "aig 1000000000 1000000000 0 0 0\n", "aig 1000000000 0 1000000000 0 0\n",
-        "aag 0 0 0 1000000000 0\n", "aag 0 0 0 0 0 1000000000\n",
-        "aag 0 0 0 0 0 0 0 1000000000\n", "aag 0 0 0 0 0 0 0 1\n1000000000\n",
-        "aag 99999999999999999999 0 0 0 0\n", "aag 4294967296 0 0 0 0\n",
-        "aig 4294967295 4294967295 0 0 1\n", "aag 1000000000 1 0 0 0\n2\n"}) {
+        "aag 0 0 0 1000000000 0\n", "aag 0 0 0 0 0 1000000000\n", "aag 0 0 0 0 0 0 0 1000000000\n",
+        "aag 0 0 0 0 0 0 0 1\n1000000000\n", "aag 99999999999999999999 0 0 0 0\n",
+        "aag 4294967296 0 0 0 0\n", "aig 4294967295 4294967295 0 0 1\n",
+        "aag 1000000000 1 0 0 0\n2\n"}) {
     CAPTURE(header);
     CHECK_THROWS_AS(parse_aiger(header), FormatError);
   }
@@ -125,8 +125,8 @@ TEST_CASE("aiger: a name with a line end and a property without variable are not
 }
 
 TEST_CASE("aiger: files are written whole, in the encoding of their name") {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      concat("cfm_aiger_", static_cast<long>(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / concat("cfm_aiger_", static_cast<long>(getpid()));
   std::filesystem::create_directories(folder);
   const Aig aig = random_aig(7, true);
   write_aiger(aig, folder / "a.aag");

@@ -8,8 +8,8 @@ using namespace cfm::test;
 namespace {
 
 unsigned table_of(std::string_view rows) {
-  const Aig aig = parse_blif(
-      concat(".model m\n.inputs a b c\n.outputs y\n.names a b c y\n", rows, "\n.end\n"));
+  const Aig aig =
+      parse_blif(concat(".model m\n.inputs a b c\n.outputs y\n.names a b c y\n", rows, "\n.end\n"));
   BitRows in(3, 1);
   in[0][0] = 0xAA;
   in[1][0] = 0xCC;
@@ -108,8 +108,7 @@ TEST_CASE("blif: gates need their library") {
   CHECK(error_of([&] { parse_blif(text, "f"); }) ==
         "f:4:1: unknown model 'nand2'; give the cells of its library as BLIF models");
   const Aig aig = parse_blif(
-      text, "f",
-      {.library = ".model nand2\n.inputs A B\n.outputs O\n.names A B O\n11 0\n.end\n"});
+      text, "f", {.library = ".model nand2\n.inputs A B\n.outputs O\n.names A B O\n11 0\n.end\n"});
   CHECK(aig.ands() == 1);
   CHECK(aig.output_literals()[0].inverted());
 }
@@ -144,7 +143,8 @@ TEST_CASE("blif: errors name the file, the place and the rule") {
         "f.blif:5:3: expected the value of the row, found the end of the line");
   CHECK(error(".names y y\n1 1\n") == "f.blif:4:1: combinational cycle through 'y'");
   CHECK(error("11 1\n") == "f.blif:4:1: a row of a cover without .names before it");
-  CHECK(error(".search x\n") == "f.blif:4:1: .search is refused: reading a file opens no other file");
+  CHECK(error(".search x\n") ==
+        "f.blif:4:1: .search is refused: reading a file opens no other file");
   CHECK(error(".foo\n") == "f.blif:4:1: unknown directive '.foo'");
   CHECK(error(".latch a y 7\n").starts_with("f.blif:4:12: expected a latch type"));
   CHECK(error(".subckt s a\n") == "f.blif:4:11: expected pin=signal, found 'a'");
@@ -205,7 +205,8 @@ TEST_CASE("blif: a hierarchy of ten thousand levels, on a small stack") {
   CHECK(runs_on_small_stack([] {
     std::string text;
     for (int k = 0; k < 10'000; ++k)
-      text += concat(".model m", k, "\n.inputs a\n.outputs y\n.subckt m", k + 1, " a=a y=y\n.end\n");
+      text +=
+          concat(".model m", k, "\n.inputs a\n.outputs y\n.subckt m", k + 1, " a=a y=y\n.end\n");
     text += ".model m10000\n.inputs a\n.outputs y\n.names a y\n0 1\n.end\n";
     if (parse_blif(text).output_literals()[0] != Literal(3)) throw Error("lost");
   }));

@@ -5,8 +5,8 @@
 using namespace cfm;
 
 TEST_CASE("read: the extension chooses the format, in both directions") {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      concat("cfm_read_", static_cast<long>(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / concat("cfm_read_", static_cast<long>(getpid()));
   std::filesystem::create_directories(folder);
   const Aig aig = test::random_aig(5, true);
   for (const char* name : {"x.aig", "x.aag", "x.bench", "x.blif", "X.AIG", "X.Blif"}) {

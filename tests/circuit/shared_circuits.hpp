@@ -74,7 +74,8 @@ inline void check_counts(const std::string& extension, std::size_t at_least) {
   const auto counts = abc_counts(*data);
   std::size_t checked = 0;
   for (const auto& path : files_below(*data, extension)) {
-    const std::string name = path.parent_path().filename().string() + "/" + path.filename().string();
+    const std::string name =
+        path.parent_path().filename().string() + "/" + path.filename().string();
     CAPTURE(name);
     const Aig aig = strash(read_as_abc(path));
     const auto known = counts.find(name);
@@ -133,10 +134,10 @@ inline std::vector<std::size_t> places(const std::vector<std::string>& names, st
 
 // Whether the circuit behaves as recorded.
 inline bool simulates(const Aig& aig, const Simulation& simulation) {
-  const auto inputs = places(simulation.inputs, aig.inputs(),
-                             [&](std::size_t i) { return aig.input_name(i); });
-  const auto outputs = places(simulation.outputs, aig.outputs(),
-                              [&](std::size_t i) { return aig.output_name(i); });
+  const auto inputs =
+      places(simulation.inputs, aig.inputs(), [&](std::size_t i) { return aig.input_name(i); });
+  const auto outputs =
+      places(simulation.outputs, aig.outputs(), [&](std::size_t i) { return aig.output_name(i); });
   const bool sequential = simulation.latches > 0;
   const auto patterns = static_cast<Index>(simulation.rows.size());
   const Index words = sequential ? 1 : (patterns + 63) / 64;

@@ -45,9 +45,8 @@ TEST_CASE("simulate: the same bits for any number of threads") {
   const Aig aig = strash(and_chain(3000));
   const BitRows in = random_patterns(2, 700, Rng(1));
   const auto run = [&](int threads) {
-    return ThreadLimit(threads).run([&] {
-      return std::pair(simulate(aig, in), signal_probabilities(aig, {.words = 100}));
-    });
+    return ThreadLimit(threads).run(
+        [&] { return std::pair(simulate(aig, in), signal_probabilities(aig, {.words = 100})); });
   };
   const auto one = run(1);
   for (const int threads : {2, 3, 8}) CHECK(run(threads) == one);

@@ -1,7 +1,7 @@
 // Golden cases of single layers, written with operations alone. Modules have a file of their own.
 
-#include <cfm/autograd/ops_aggregate.hpp>
 #include <cfm/autograd/ops_activation.hpp>
+#include <cfm/autograd/ops_aggregate.hpp>
 #include <cfm/autograd/ops_matmul.hpp>
 #include <cfm/autograd/ops_norm.hpp>
 #include <cfm/autograd/ops_segment.hpp>
@@ -58,7 +58,8 @@ void segment_case(Case& c) {
 // in.1 holds sources and targets.
 Graph graph_of(const Tensor& edges, Index nodes) {
   const Tensor narrow = edges.to(DType::i32);
-  const Tensor sources = narrow.select(0, 0).contiguous(), targets = narrow.select(0, 1).contiguous();
+  const Tensor sources = narrow.select(0, 0).contiguous(),
+               targets = narrow.select(0, 1).contiguous();
   return Graph::from_edges(nodes, sources.span<std::int32_t>(), targets.span<std::int32_t>());
 }
 
@@ -105,11 +106,13 @@ const Cases layers({
     {"groupnorm",
      [](Case& c) {
        const Index groups = static_cast<Index>(c.number("groups", 3));
-       c.outputs({group_norm(c.leaf("in.0"), groups, c.leaf("param.weight"), c.leaf("param.bias"))});
+       c.outputs(
+           {group_norm(c.leaf("in.0"), groups, c.leaf("param.weight"), c.leaf("param.bias"))});
      }},
     {"batchnorm_train", batch_norm_case},
     {"batchnorm_eval", batch_norm_case},
-    {"embedding", [](Case& c) { c.outputs({embedding(c.leaf("param.weight"), c.tensor("in.0"))}); }},
+    {"embedding",
+     [](Case& c) { c.outputs({embedding(c.leaf("param.weight"), c.tensor("in.0"))}); }},
     {"segment_ops", segment_case},
     {"graph_sage_mean", [](Case& c) { sage_case(c, aggregate_mean); }},
     {"graph_sage_max", [](Case& c) { sage_case(c, aggregate_max); }},

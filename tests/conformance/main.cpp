@@ -177,7 +177,8 @@ int main(int argc, char** argv) {
   } else {
     if (const char* set = std::getenv("CFM_TEST_DATA")) data = set;
 #ifdef CFM_TEST_DATA_DEFAULT
-    else data = CFM_TEST_DATA_DEFAULT;
+    else
+      data = CFM_TEST_DATA_DEFAULT;
 #endif
   }
   if (data.empty() || !fs::is_directory(data / "torch")) {

@@ -54,7 +54,8 @@ const Cases recurrent({
     {"lstmcell",
      [](Case& c) {
        const auto cell = filled(LstmCell<>(5, 7), c);
-       const auto [h, memory] = cell(c.leaf("in.0"), {Tensor::zeros({4, 7}), Tensor::zeros({4, 7})});
+       const Tensor zero = Tensor::zeros({4, 7});
+       const auto [h, memory] = cell(c.leaf("in.0"), {zero, zero});
        c.outputs({h, memory});
      }},
 });

@@ -51,14 +51,16 @@ Outputs is_close(Sample& s) {
   const Tensor a = s.tensor(0), b = s.tensor(1);
   const double rtol = s.number("rtol", 1e-5), atol = s.number("atol", 1e-8);
   const bool equal_nan = s.flag(Sample::no_position, "equal_nan", false);
-  return pointwise("isclose", [=](auto x, auto y) {
-    if (x == y) return true;
-    if (x != x || y != y) return equal_nan && x != x && y != y;
-    const double d = std::abs(static_cast<double>(x) - static_cast<double>(y));
-    return std::isfinite(d) && d <= atol + rtol * std::abs(static_cast<double>(y));
-  }, a, b);
+  return pointwise(
+      "isclose",
+      [=](auto x, auto y) {
+        if (x == y) return true;
+        if (x != x || y != y) return equal_nan && x != x && y != y;
+        const double d = std::abs(static_cast<double>(x) - static_cast<double>(y));
+        return std::isfinite(d) && d <= atol + rtol * std::abs(static_cast<double>(y));
+      },
+      a, b);
 }
-
 
 const Operators arithmetic({
     {"add", [](Sample& s) { return add_scaled(s, 1); }},
@@ -107,19 +109,32 @@ const Operators arithmetic({
 });
 
 const Operators one_element({
-    {"abs", unary(abs)},         {"neg", unary(neg)},
-    {"exp", unary(exp)},         {"exp2", unary(exp2)},
-    {"expm1", unary(expm1)},     {"log", unary(log)},
-    {"log1p", unary(log1p)},     {"log2", unary(log2)},
-    {"sqrt", unary(sqrt)},       {"rsqrt", unary(rsqrt)},
-    {"square", unary(square)},   {"reciprocal", unary(reciprocal)},
-    {"sin", unary(sin)},         {"cos", unary(cos)},
-    {"tan", unary(tan)},         {"tanh", unary(tanh)},
-    {"sigmoid", unary(sigmoid)}, {"erf", unary(erf)},
-    {"erfc", unary(erfc)},       {"sign", unary(sign)},
-    {"floor", unary(floor)},     {"ceil", unary(ceil)},
-    {"round", unary(round)},     {"trunc", unary(trunc)},
-    {"frac", unary(frac)},       {"round.decimals_0", rounded_to},
+    {"abs", unary(abs)},
+    {"neg", unary(neg)},
+    {"exp", unary(exp)},
+    {"exp2", unary(exp2)},
+    {"expm1", unary(expm1)},
+    {"log", unary(log)},
+    {"log1p", unary(log1p)},
+    {"log2", unary(log2)},
+    {"sqrt", unary(sqrt)},
+    {"rsqrt", unary(rsqrt)},
+    {"square", unary(square)},
+    {"reciprocal", unary(reciprocal)},
+    {"sin", unary(sin)},
+    {"cos", unary(cos)},
+    {"tan", unary(tan)},
+    {"tanh", unary(tanh)},
+    {"sigmoid", unary(sigmoid)},
+    {"erf", unary(erf)},
+    {"erfc", unary(erfc)},
+    {"sign", unary(sign)},
+    {"floor", unary(floor)},
+    {"ceil", unary(ceil)},
+    {"round", unary(round)},
+    {"trunc", unary(trunc)},
+    {"frac", unary(frac)},
+    {"round.decimals_0", rounded_to},
     {"round.decimals_3", rounded_to},
     {"round.decimals_neg_3", rounded_to},
     {"logit", [](Sample& s) { return Outputs(logit(s.var(0), s.number(1, "eps", -1))); }},
@@ -197,19 +212,21 @@ const Operators choices({
     {"logical_and", logic(logical_and)},
     {"logical_or", logic(logical_or)},
     {"logical_xor", logic(logical_xor)},
-    {"logical_not",
-     [](Sample& s) { return Outputs(logical_not(s.tensor(0).to(DType::boolean))); }},
+    {"logical_not", [](Sample& s) { return Outputs(logical_not(s.tensor(0).to(DType::boolean))); }},
     {"isnan",
      [](Sample& s) {
-       return Outputs(pointwise("isnan", [](auto x) { return x != x; }, s.tensor(0)));
+       return Outputs(pointwise(
+           "isnan", [](auto x) { return x != x; }, s.tensor(0)));
      }},
     {"isinf",
      [](Sample& s) {
-       return Outputs(pointwise("isinf", [](auto x) { return std::isinf(x); }, s.tensor(0)));
+       return Outputs(pointwise(
+           "isinf", [](auto x) { return std::isinf(x); }, s.tensor(0)));
      }},
     {"isfinite",
      [](Sample& s) {
-       return Outputs(pointwise("isfinite", [](auto x) { return std::isfinite(x); }, s.tensor(0)));
+       return Outputs(pointwise(
+           "isfinite", [](auto x) { return std::isfinite(x); }, s.tensor(0)));
      }},
     {"isclose", is_close},
     {"where",

@@ -73,9 +73,8 @@ const Operators products({
        for (int d = 0; d < a.rank() - n; ++d) rows *= a.size(d), shape.push_back(a.size(d));
        for (int d = 0; d < n; ++d) inside *= b.size(d);
        for (int d = n; d < b.rank(); ++d) shape.push_back(b.size(d));
-       return Outputs(reshape(matmul(reshape(a, {rows, inside}),
-                                     reshape(b, {inside, b.size() / inside})),
-                              shape));
+       return Outputs(reshape(
+           matmul(reshape(a, {rows, inside}), reshape(b, {inside, b.size() / inside})), shape));
      }},
 });
 

@@ -50,7 +50,8 @@ Outputs batch_norm_sample(Sample& s) {
   const Tensor mean = s.tensor(1), variance = s.tensor(2);
   const Var gain = s.var(3), bias = s.var(4);
   const bool training = s.flag(Sample::no_position, "training", false);
-  const BatchNormOptions options{.momentum = s.number("momentum", 0.1), .eps = s.number("eps", 1e-5)};
+  const BatchNormOptions options{.momentum = s.number("momentum", 0.1),
+                                 .eps = s.number("eps", 1e-5)};
   CFM_CHECK(training == s.tape().training(), "batch_norm: the tape is in another mode");
   if (x.rank() < 2) throw Skip{"batch_norm of a vector"};
   const Var last = movedim(x, 1, -1);

@@ -16,7 +16,8 @@ Operator reduction(Reduce f) {
   return [f](Sample& s) {
     const Var x = s.var(0);
     const auto wanted = s.dtype("dtype");
-    return Outputs(f(wanted ? to(x, *wanted) : x, s.extents(1, "dim"), s.flag(2, "keepdim", false)));
+    return Outputs(
+        f(wanted ? to(x, *wanted) : x, s.extents(1, "dim"), s.flag(2, "keepdim", false)));
   };
 }
 
@@ -122,7 +123,8 @@ const Operators reductions({
      [](Sample& s) {
        const Var x = s.var(0);
        const Tensor nan = not_equal(x.value(), x.value());
-       return Outputs(sum(masked_fill(x, nan, 0), s.extents(1, "dim"), s.flag(2, "keepdim", false)));
+       return Outputs(
+           sum(masked_fill(x, nan, 0), s.extents(1, "dim"), s.flag(2, "keepdim", false)));
      }},
     {"count_nonzero",
      [](Sample& s) {

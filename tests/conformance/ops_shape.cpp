@@ -152,8 +152,8 @@ const Operators shapes({
     {"narrow",
      [](Sample& s) {
        const Var x = s.var(0);
-       return Outputs(narrow(x, s.dim(1, "dim", 0), s.integer(2, "start", 0),
-                             s.integer(3, "length", 0)));
+       return Outputs(
+           narrow(x, s.dim(1, "dim", 0), s.integer(2, "start", 0), s.integer(3, "length", 0)));
      }},
     {"slice",
      [](Sample& s) {

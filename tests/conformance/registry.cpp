@@ -19,7 +19,7 @@ namespace {
 DType dtype_named(std::string_view name) {
   if (name.starts_with("torch.")) name.remove_prefix(6);
   static constexpr std::pair<std::string_view, DType> names[] = {
-      {"float64", DType::f64}, {"float32", DType::f32}, {"bfloat16", DType::bf16},
+      {"float64", DType::f64}, {"float32", DType::f32},  {"bfloat16", DType::bf16},
       {"float16", DType::f16}, {"bool", DType::boolean}, {"int8", DType::i8},
       {"int16", DType::i16},   {"int32", DType::i32},    {"int64", DType::i64},
       {"uint8", DType::u8}};
@@ -62,8 +62,7 @@ Tensor read_tensor(const JsonRef& description, const Storage& bytes) {
       .clone();
 }
 
-void compare(const std::string& what, const Tensor& actual, const Tensor& expected,
-             double loosen) {
+void compare(const std::string& what, const Tensor& actual, const Tensor& expected, double loosen) {
   if (actual.dtype() != expected.dtype() || actual.shape() != expected.shape())
     throw Mismatch{concat(what, ": got ", actual, ", expected ", expected)};
   const Tensor a = actual.to(DType::f64).contiguous(), e = expected.to(DType::f64).contiguous();
@@ -77,7 +76,8 @@ void compare(const std::string& what, const Tensor& actual, const Tensor& expect
     const double allowed = wide ? 1e-10 + 1e-8 * std::abs(want[i]) + 1e-9 * largest
                                 : 1e-6 + 1e-5 * std::abs(want[i]) + 1e-6 * largest;
     if (!exact && std::abs(got[i] - want[i]) <= allowed * loosen) continue;
-    throw Mismatch{concat(what, " ", expected, " at ", i, ": got ", got[i], ", expected ", want[i])};
+    throw Mismatch{
+        concat(what, " ", expected, " at ", i, ": got ", got[i], ", expected ", want[i])};
   }
 }
 
@@ -150,8 +150,7 @@ Extents Sample::extents(std::size_t position, std::string_view name) {
     out.push_back(argument->integer<Index>());
     return out;
   }
-  for (std::size_t i = 0; i < argument->size(); ++i)
-    out.push_back((*argument)[i].integer<Index>());
+  for (std::size_t i = 0; i < argument->size(); ++i) out.push_back((*argument)[i].integer<Index>());
   return out;
 }
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <thread>
 
-#include <csignal>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <csignal>
 
 using namespace cfm;
 namespace fs = std::filesystem;
@@ -149,6 +149,22 @@ TEST_CASE("file: threads that save to one path leave a whole file") {
   CHECK(text.size() == 5000);
   CHECK(std::count(text.begin(), text.end(), text[0]) == 5000);
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("file: a pipe that gives its bytes in pieces is read to its end") {
+  const Folder folder;
+  const fs::path path = folder.path / "pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  std::thread writer([&] {
+    const detail::Descriptor pipe(path, O_WRONLY, "open");
+    for (int i = 0; i < 300; ++i) {
+      pipe.write_all(as_bytes(std::string(static_cast<std::size_t>(i), 'x')));
+      if (i % 50 == 0) std::this_thread::yield();
+    }
+  });
+  const std::string text = read_text_file(path);
+  writer.join();
+  CHECK(text == std::string(300 * 299 / 2, 'x'));
 }
 
 TEST_CASE("file: errors say which file and why") {

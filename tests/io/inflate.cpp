@@ -27,18 +27,18 @@ std::string text(int n) {
 
 // Made by zlib from text(400): one block with codes of its own, no copies.
 const std::string dynamic_block =
-      "05c1098282200000c0efa8a4629279026ade379b9a8564d1ffdfb0338aa2a81ad04dcb76bcf02d35c376a3b4"
-      "1a662edb3bff996e5cdf05b850ddbd8d1cb8193b2cd2e18e9b6478dbb7590bfb640698a9d1a4e2bf53e28f5a"
-      "fcb01b8957bb55bf64bb32d88242a607a582ec44d02395b9d6f4f6ecf34469ce4bf4a946571470a1da14fe06"
-      "3fb39e05128df76331e4fab3f6c156073aef63947bba604568c96dc8425651172a621dab34ba4e6d9160dfb1"
-      "a1ae29324d624a0821344ed24c058685ae0149cb8ead246bd87668673f69ee7bc9b88a483d7f60582d193b2c"
-      "d2ef26ee85955cf2f58447e9b56fa716b39eac30e74ef7c38b056ebbc7cc4ac6dc9fd1b9371a50aa8552a8a5"
-      "766acd11cdde8b7e4b635aa24f09e7e8dba0e7cdb88a0af112ed95737441e97c4662bc9a006c75d062f86699"
-      "7bdaa7cc3753cffc3e863cbae8ff";
+    "05c1098282200000c0efa8a4629279026ade379b9a8564d1ffdfb0338aa2a81ad04dcb76bcf02d35c376a3b4"
+    "1a662edb3bff996e5cdf05b850ddbd8d1cb8193b2cd2e18e9b6478dbb7590bfb640698a9d1a4e2bf53e28f5a"
+    "fcb01b8957bb55bf64bb32d88242a607a582ec44d02395b9d6f4f6ecf34469ce4bf4a946571470a1da14fe06"
+    "3fb39e05128df76331e4fab3f6c156073aef63947bba604568c96dc8425651172a621dab34ba4e6d9160dfb1"
+    "a1ae29324d624a0821344ed24c058685ae0149cb8ead246bd87668673f69ee7bc9b88a483d7f60582d193b2c"
+    "d2ef26ee85955cf2f58447e9b56fa716b39eac30e74ef7c38b056ebbc7cc4ac6dc9fd1b9371a50aa8552a8a5"
+    "766acd11cdde8b7e4b635aa24f09e7e8dba0e7cdb88a0af112ed95737441e97c4662bc9a006c75d062f86699"
+    "7bdaa7cc3753cffc3e863cbae8ff";
 // From text(60) and from 1000 times the letter a: fixed codes, the second almost all copies.
 const std::string fixed_block =
-      "d3d0d0d0d4d2d6d5373436b3b4894fd6d233b6b075f6f40f8d49f6098949d1b770f40a89d33675d0b5700988"
-      "d1b6700d4a30b4f7b5f38dd1b7f78f370600";
+    "d3d0d0d0d4d2d6d5373436b3b4894fd6d233b6b075f6f40f8d49f6098949d1b770f40a89d33675d0b5700988"
+    "d1b6700d4a30b4f7b5f38dd1b7f78f370600";
 const std::string run_block = "4b4c1c05a360140c770000";
 
 // Writes bits as deflate wants them.
@@ -115,8 +115,8 @@ TEST_CASE("inflate: every length and distance symbol") {
   }
   const int length_base[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                              31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-  const int distance_base[] = {1,   2,   3,   4,   5,   7,    9,    13,   17,   25,
-                               33,  49,  65,  97,  129, 193,  257,  385,  513,  769,
+  const int distance_base[] = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
+                               33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
                                1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
   for (unsigned l = 0; l < 29; ++l)
     for (unsigned d = 0; d < 30; ++d) {
@@ -139,12 +139,15 @@ TEST_CASE("inflate: damage has a name and a place") {
   CHECK(error_of(from_hex("07"), 0) == "f:101: deflate: block type 3 does not exist");
   CHECK(error_of(from_hex("010300fcfe616263"), 3).ends_with("a stored block's length is damaged"));
   CHECK(error_of(from_hex("010300fcff6162"), 3).ends_with("a stored block needs 3 bytes"));
-  CHECK(error_of(from_hex("010300fcff616263"), 2).ends_with("more than the 2 bytes that were promised"));
+  CHECK(error_of(from_hex("010300fcff616263"), 2)
+            .ends_with("more than the 2 bytes that were promised"));
   CHECK(error_of(from_hex("010300fcff616263"), 4).ends_with("gives 3 bytes, 4 were promised"));
   CHECK(error_of(from_hex("010300fcff61626300"), 3).ends_with("1 bytes follow the last block"));
-  CHECK(error_of(Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(1, 5).put(0, 20).bytes(), 9)
+  CHECK(error_of(Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(1, 5).put(0, 20).bytes(),
+                 9)
             .ends_with("a copy reaches before the first byte"));
-  CHECK(error_of(Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(30, 5).put(0, 20).bytes(), 9)
+  CHECK(error_of(
+            Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(30, 5).put(0, 20).bytes(), 9)
             .ends_with("distance symbol 30 does not exist"));
   CHECK(error_of(Bits().put(1, 1).put(1, 2).literal(286).put(0, 20).bytes(), 9)
             .ends_with("length symbol 286 does not exist"));

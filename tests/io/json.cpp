@@ -120,8 +120,8 @@ TEST_CASE("json: keys keep their order, and the last of equal keys wins where th
 }
 
 TEST_CASE("json: checked access names the path of what it did not find") {
-  const JsonDocument document =
-      parse_json(R"({"model":{"layers":[{"type":"gru"},{"type":7}],"width":-1,"big":1e3}})", "c.json");
+  const JsonDocument document = parse_json(
+      R"({"model":{"layers":[{"type":"gru"},{"type":7}],"width":-1,"big":1e3}})", "c.json");
   const JsonRef model = document.root()["model"];
   const auto error = [](const auto& action) {
     try {
@@ -194,8 +194,10 @@ TEST_CASE("json: the reader walks without a tree") {
   reader.begin_object();
   while (reader.next_key(key)) {
     seen += key;
-    if (key == "b") CHECK(reader.string() == "text");
-    else reader.skip();
+    if (key == "b")
+      CHECK(reader.string() == "text");
+    else
+      reader.skip();
   }
   reader.finish();
   CHECK(seen == "abc");

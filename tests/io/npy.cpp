@@ -42,9 +42,10 @@ void check_same(const Tensor& a, const Tensor& b) {
 }
 
 constexpr DType all_types[] = {
-    DType::f64, DType::f32, DType::bf16, DType::f16, DType::f8_e4m3fn, DType::f8_e5m2,
-    DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8, DType::i16, DType::i32,
-    DType::i64, DType::u8, DType::u16, DType::u32, DType::u64};
+    DType::f64,     DType::f32,         DType::bf16,        DType::f16,     DType::f8_e4m3fn,
+    DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8,
+    DType::i16,     DType::i32,         DType::i64,         DType::u8,      DType::u16,
+    DType::u32,     DType::u64};
 
 }  // namespace
 
@@ -67,26 +68,30 @@ TEST_CASE("npy: a view is written in its own order") {
 }
 
 TEST_CASE("npy: the bytes are those of numpy.save") {
-  const std::string expected =
-      std::string("\x93NUMPY\x01\x00\x76\x00", 10) +
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }" + std::string(60, ' ') + "\n" +
-      std::string("\0\0\x80\x3f\0\0\0\x40", 8);
+  const std::string expected = std::string("\x93NUMPY\x01\x00\x76\x00", 10) +
+                               "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }" +
+                               std::string(60, ' ') + "\n" +
+                               std::string("\0\0\x80\x3f\0\0\0\x40", 8);
   CHECK(as_text(npy_bytes(Tensor::of<float>({1, 2}))) == expected);
 }
 
 TEST_CASE("npy: byte orders and orders of dimensions") {
-  const Tensor big = parse_npy(
-      as_bytes(npy_file("{'descr':'>i2','fortran_order':False,'shape':(2,)}", {"\x01\x02\xff\xfe", 4})),
-      "f");
+  const Tensor big =
+      parse_npy(as_bytes(npy_file("{'descr':'>i2','fortran_order':False,'shape':(2,)}",
+                                  {"\x01\x02\xff\xfe", 4})),
+                "f");
   CHECK(big.data<std::int16_t>()[0] == 0x0102);
   CHECK(big.data<std::int16_t>()[1] == -2);
-  const Tensor fortran = parse_npy(
-      as_bytes(npy_file("{\"shape\": (2, 3), 'fortran_order': True , 'descr': '|u1',}\n", "adbecf")),
-      "f");
+  const Tensor fortran =
+      parse_npy(as_bytes(npy_file("{\"shape\": (2, 3), 'fortran_order': True , 'descr': '|u1',}\n",
+                                  "adbecf")),
+                "f");
   CHECK(fortran.is_contiguous());
   CHECK(as_text(element_bytes(fortran)) == "abcdef");
-  const Tensor bools = parse_npy(
-      as_bytes(npy_file("{'descr':'|b1','fortran_order':False,'shape':(3L,)}", {"\x00\x01\x02", 3})), "f");
+  const Tensor bools =
+      parse_npy(as_bytes(npy_file("{'descr':'|b1','fortran_order':False,'shape':(3L,)}",
+                                  {"\x00\x01\x02", 3})),
+                "f");
   CHECK(as_text(element_bytes(bools)) == std::string_view("\x00\x01\x01", 3));
 }
 
@@ -97,7 +102,8 @@ TEST_CASE("npy: errors say where and what") {
   CHECK(error_of(std::string_view("\x93NUMPY\x02\x01", 8)) ==
         "f:6: version 2.1 of .npy is unknown");
   CHECK(with("{'descr':'<f8','fortran_order':False,'shape':()}") == "no error");
-  CHECK(with("{'descr':'<f4','fortran_order':False,'shape':()}") == "f:62: 4 bytes follow the array");
+  CHECK(with("{'descr':'<f4','fortran_order':False,'shape':()}") ==
+        "f:62: 4 bytes follow the array");
   CHECK(with("{'descr':'<f8','fortran_order':False,'shape':(2,)}") ==
         "f:60: truncated: the array needs 16 bytes, 8 are left");
   CHECK(with("{'descr':'<f8','fortran_order':False,'shape':(1)}") ==
@@ -143,8 +149,9 @@ TEST_CASE("npy: truncation is noticed at every byte, and damage never goes unrep
 TEST_CASE("npz: arrays come back in order") {
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / concat("cfm-npz-", ::getpid(), ".npz");
-  const std::vector<std::pair<std::string, Tensor>> arrays = {
-      {"z", pattern(DType::f32, {5})}, {"a", pattern(DType::i64, {2, 2})}, {"s", pattern(DType::u8, {})}};
+  const std::vector<std::pair<std::string, Tensor>> arrays = {{"z", pattern(DType::f32, {5})},
+                                                              {"a", pattern(DType::i64, {2, 2})},
+                                                              {"s", pattern(DType::u8, {})}};
   write_npz(path, arrays);
   const auto first = read_file(path);
   const auto back = read_npz(path);

@@ -10,9 +10,10 @@ using test::to_storage;
 namespace {
 
 constexpr DType all_types[] = {
-    DType::f64, DType::f32, DType::bf16, DType::f16, DType::f8_e4m3fn, DType::f8_e5m2,
-    DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8, DType::i16, DType::i32,
-    DType::i64, DType::u8, DType::u16, DType::u32, DType::u64};
+    DType::f64,     DType::f32,         DType::bf16,        DType::f16,     DType::f8_e4m3fn,
+    DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8,
+    DType::i16,     DType::i32,         DType::i64,         DType::u8,      DType::u16,
+    DType::u32,     DType::u64};
 
 Tensor pattern(DType dtype, const Shape& shape) {
   Tensor out = Tensor::empty(shape, DType::i64);
@@ -131,7 +132,8 @@ TEST_CASE("safetensors: files are written atomically, read whole or mapped") {
   }
   const NamedTensors twice = {tensors[0], tensors[0]};
   CHECK_THROWS_AS(write_safetensors(path, twice), Error);
-  CHECK_THROWS_AS(write_safetensors(path, NamedTensors{{"__metadata__", tensors[0].second}}), Error);
+  CHECK_THROWS_AS(write_safetensors(path, NamedTensors{{"__metadata__", tensors[0].second}}),
+                  Error);
   CHECK_THROWS_AS(write_safetensors(path, NamedTensors{{"\xFF", tensors[0].second}}), Error);
   CHECK(read_file(path) == safetensors_bytes(tensors, {{"a", "b"}}));
   std::filesystem::remove(path);
@@ -150,7 +152,8 @@ TEST_CASE("safetensors: types and shapes that cfm cannot hold do not spoil the o
   CHECK(file.tensors.size() == 1);
   CHECK(file.at("ok").item<std::uint8_t>() == 14);
   CHECK(file.unsupported.size() == 6);
-  CHECK_THROWS_WITH_AS(file.at("c"), "f: tensor \"c\": cfm has no element type C64", UnsupportedError);
+  CHECK_THROWS_WITH_AS(file.at("c"), "f: tensor \"c\": cfm has no element type C64",
+                       UnsupportedError);
   CHECK_THROWS_WITH_AS(file.find("deep"), "f: tensor \"deep\": rank is at most 8, got 9",
                        UnsupportedError);
   CHECK_THROWS_AS(file.find("vast"), UnsupportedError);
@@ -159,11 +162,14 @@ TEST_CASE("safetensors: types and shapes that cfm cannot hold do not spoil the o
 }
 
 TEST_CASE("safetensors: errors say where and what") {
-  const auto header = [](std::string_view text, std::size_t n = 4) { return error_of(file_of(text, n)); };
+  const auto header = [](std::string_view text, std::size_t n = 4) {
+    return error_of(file_of(text, n));
+  };
   const auto entry = [&](std::string_view fields, std::size_t n = 4) {
     return header(concat("{\"a\":{", fields, "}}"), n);
   };
-  CHECK(error_of("1234567") == "f:0: truncated: the length of the header needs 8 bytes, 7 are left");
+  CHECK(error_of("1234567") ==
+        "f:0: truncated: the length of the header needs 8 bytes, 7 are left");
   CHECK(error_of(std::string("\x01\xE1\xF5\x05\0\0\0\0", 8)) ==
         "f:0: the header is said to take 100000001 bytes, limit 100000000");
   CHECK(header(" {}", 0) == "f:8: the header must begin with {");
@@ -183,17 +189,19 @@ TEST_CASE("safetensors: errors say where and what") {
   CHECK(entry(R"("dtype":"F32","dtype":"F32")").ends_with("tensor \"a\" has dtype twice"));
   CHECK(entry(R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])")
             .ends_with("wanted an integer of at least 0"));
-  for (const char* shape : {"[0,4294967296,4294967296]", "[4294967296,4294967296,0]",
-                            "[18446744073709551615]"})
+  for (const char* shape :
+       {"[0,4294967296,4294967296]", "[4294967296,4294967296,0]", "[18446744073709551615]"})
     CHECK(entry(concat(R"("dtype":"F32","shape":)", shape, R"(,"data_offsets":[0,0])"), 0)
               .ends_with("the shape has more elements than 64 bits can count"));
   CHECK(header(R"({"__metadata__":{"a":1}})", 0) == "f:29: wanted a string, got a number");
   CHECK(header(R"({"__metadata__":{"a":"1","a":"2"}})", 0)
             .ends_with("__metadata__ has the key \"a\" twice"));
-  CHECK(header(R"({"__metadata__":{},"__metadata__":{}})", 0).ends_with("__metadata__ stands there twice"));
+  CHECK(header(R"({"__metadata__":{},"__metadata__":{}})", 0)
+            .ends_with("__metadata__ stands there twice"));
 }
 
-TEST_CASE("safetensors: every prefix is refused, and no bit flip of the header goes unnoticed or far") {
+TEST_CASE(
+    "safetensors: every prefix is refused, and no bit flip of the header goes unnoticed or far") {
   const NamedTensors tensors = {{"w", pattern(DType::f32, {3})}, {"b", pattern(DType::u8, {2})}};
   const auto whole = safetensors_bytes(tensors, {{"k", "v"}});
   const std::string bytes(as_text(whole));
@@ -234,7 +242,8 @@ TEST_CASE("safetensors: shards read as one file") {
     return std::string("no error");
   };
   CHECK(with(R"("a":"2.safetensors","b":"1.safetensors")") == "no error");
-  CHECK(with(R"("a":"1.safetensors","b":"1.safetensors")").ends_with("\"a\" is not in 1.safetensors"));
+  CHECK(with(R"("a":"1.safetensors","b":"1.safetensors")")
+            .ends_with("\"a\" is not in 1.safetensors"));
   CHECK(with(R"("c":"1.safetensors")").ends_with("\"c\" is not in 1.safetensors"));
   for (const char* name : {"../1.safetensors", "/etc/passwd", "", "..", "a\\\\b"})
     CHECK(with(concat(R"("a":")", name, "\"")).find("a file beside the index must stand here") !=

@@ -46,7 +46,8 @@ const std::string central("PK\x01\x02"), ending("PK\x05\x06");
 
 TEST_CASE("zip: what was written is read, whatever the alignment") {
   for (std::size_t alignment : {1u, 2u, 4u, 8u, 64u}) {
-    const Bytes bytes = archive_of({{"a/b", "content"}, {"empty", ""}, {"\xC3\xA9", "more"}}, alignment);
+    const Bytes bytes =
+        archive_of({{"a/b", "content"}, {"empty", ""}, {"\xC3\xA9", "more"}}, alignment);
     const ZipArchive archive(bytes, "f");
     REQUIRE(archive.entries().size() == 3);
     for (const ZipEntry& entry : archive.entries()) CHECK(entry.offset % alignment == 0);
@@ -54,7 +55,8 @@ TEST_CASE("zip: what was written is read, whatever the alignment") {
     CHECK(as_text(archive.raw(*archive.find("\xC3\xA9"))) == "more");
     CHECK(archive.find("empty")->size == 0);
     CHECK(archive.find("a") == nullptr);
-    CHECK(bytes == archive_of({{"a/b", "content"}, {"empty", ""}, {"\xC3\xA9", "more"}}, alignment));
+    CHECK(bytes ==
+          archive_of({{"a/b", "content"}, {"empty", ""}, {"\xC3\xA9", "more"}}, alignment));
   }
   CHECK(error_of(archive_of({})) == "no error");
 }
@@ -104,7 +106,8 @@ TEST_CASE("zip: hostile archives are refused with the rule they break") {
   CHECK(changed(directory + 42, 5, 4).ends_with("the local header of \"a\" must stand here"));
   CHECK(changed(directory + 42, 0x7FFFFFFF, 4).ends_with("\"a\" begins behind the directory"));
   CHECK(changed(end + 10, 3, 2).starts_with("f: zip archives of several disks"));
-  CHECK(changed(end + 12, 3, 4).ends_with("the directory does not end where the end record begins"));
+  CHECK(
+      changed(end + 12, 3, 4).ends_with("the directory does not end where the end record begins"));
   CHECK(changed(end + 10, 0xFFFF, 2).ends_with("no zip64 locator before the end record"));
   CHECK(changed(0, 0, 4).ends_with("the local header of \"a\" must stand here"));
   CHECK(error_of(sound, {.bytes = 13}).ends_with("the archive unpacks to more than 13 bytes"));
@@ -141,13 +144,15 @@ TEST_CASE("zip: names that lead out of the archive are refused") {
   }
   CHECK_THROWS_AS(archive_of({{"", "x"}}), Error);
   CHECK_THROWS_AS(archive_of({{"\xFF", "x"}}), Error);
-  CHECK_THROWS_WITH_AS(archive_of({{"a", "x"}, {"a", "y"}}), doctest::Contains("one name: a"), Error);
+  CHECK_THROWS_WITH_AS(archive_of({{"a", "x"}, {"a", "y"}}), doctest::Contains("one name: a"),
+                       Error);
 }
 
 TEST_CASE("zip: every prefix is refused, and no bit flip changes a content unnoticed") {
   const Bytes bytes = archive_of({{"a", "content"}, {"b", "other"}});
   for (std::size_t n = 0; n < bytes.size(); ++n)
-    CHECK(error_of(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n))) != "no error");
+    CHECK(error_of(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n))) !=
+          "no error");
   for (std::size_t i = 0; i < bytes.size(); ++i)
     for (int bit = 0; bit < 8; ++bit) {
       Bytes changed = bytes;

@@ -55,10 +55,12 @@ TEST_CASE("module: names come from the list, in its order") {
                            "first.w", "first.count", "list.0.w", "list.0.count", "list.1.w",
                            "list.1.count", "pair.0", "pair.1", "bias", "w", "count", "tied"});
   std::vector<std::string> parameters, buffers;
-  for_each_parameter(tree, [&](std::string_view n, const Parameter&) { parameters.emplace_back(n); });
+  for_each_parameter(tree,
+                     [&](std::string_view n, const Parameter&) { parameters.emplace_back(n); });
   for_each_buffer(tree, [&](std::string_view n, const Buffer&) { buffers.emplace_back(n); });
   CHECK(parameters.size() == 8);
-  CHECK(buffers == std::vector<std::string>{"first.count", "list.0.count", "list.1.count", "count"});
+  CHECK(buffers ==
+        std::vector<std::string>{"first.count", "list.0.count", "list.1.count", "count"});
 }
 
 TEST_CASE("module: counts a tied parameter once, and frozen ones apart") {

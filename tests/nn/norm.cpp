@@ -5,18 +5,12 @@
 
 #include <doctest/doctest.h>
 
-#include <cfm/autograd/gradcheck.hpp>
+#include "module_cases.hpp"
 
 using namespace cfm;
+using namespace cfm::test;
 
 namespace {
-
-Tensor noise(const Shape& shape, std::uint64_t seed) {
-  Rng rng(seed);
-  Tensor out = Tensor::empty(shape, DType::f64);
-  for (double& v : out.span<double>()) v = 2 * rng.normal() + 1;
-  return out;
-}
 
 double mean_of(const Tensor& t) {
   double sum = 0;
@@ -52,21 +46,7 @@ TEST_CASE("layer norm: each row gets mean 0 and variance 1, over one or more dim
 
 TEST_CASE("norms: gradients by input, weight and bias") {
   const auto check = [](const auto& model, const Tensor& x, bool training = false) {
-    std::vector<Tensor> inputs{x};
-    for_each_parameter(model, [&](std::string_view, const Parameter& p) {
-      inputs.push_back(p.value);
-    });
-    const auto report = gradcheck(
-        [&](const std::vector<Var>& v) {
-          auto copy = model;
-          std::size_t next = 1;
-          for_each_parameter(copy, [&](std::string_view, Parameter& p) {
-            p.value = v[next++].value();
-          });
-          return copy(v[0]);
-        },
-        inputs, {.training = training});
-    CHECK_MESSAGE(report, concat(report));
+    check_module(model, x, [](const auto& m, const Var& v) { return m(v); }, training);
   };
   check(LayerNorm(5, wide), noise({3, 5}, 1));
   check(LayerNorm(Shape{2, 3}, wide), noise({2, 2, 3}, 1));

@@ -28,7 +28,8 @@ struct Net {
   using Config = NetConfig;
   static constexpr std::string_view kind = "net";
 
-  explicit Net(const Config& c = {}, Init init = {}) : config_(c), steps{init.constant({}, 0, DType::i64)} {
+  explicit Net(const Config& c = {}, Init init = {})
+      : config_(c), steps{init.constant({}, 0, DType::i64)} {
     for (Index l = 0; l < c.layers; ++l)
       layers.emplace_back(l == 0 ? c.in : c.width, c.width, init.next());
   }
@@ -155,7 +156,8 @@ TEST_CASE("load_into: foreign names by a table") {
   Net net({}, Rng(2));
   load_into(net, tensors, {.names = table});
   CHECK(same_bits(net, source));
-  const NamePair other[] = {{"layers.*.weight", "encoder.*.w"}, {"layers.*.bias", "encoder.*.bias"}};
+  const NamePair other[] = {{"layers.*.weight", "encoder.*.w"},
+                            {"layers.*.bias", "encoder.*.bias"}};
   CHECK(error_of([&] { load_into(net, tensors, {.names = other}); })
             .find("missing \"encoder.0.w\" (for \"layers.0.weight\")") != std::string::npos);
   const NamePair bad[] = {{"layers.0.weight", "*.weight"}};

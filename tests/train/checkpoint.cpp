@@ -47,11 +47,12 @@ bool same_bits(const M& a, const M& b) {
 
 // Without waiting for the medium.
 void write_plain(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
-// All of a small training: dropout, batch norm, accumulation, a schedule with state, random batches.
+// All of a small training: dropout, batch norm, accumulation, a schedule with state, drawn batches.
 struct Run {
   Mlp<> model;
   Adam optimizer;
@@ -184,9 +185,9 @@ TEST_CASE("checkpoint: of another optimizer, model or no checkpoint at all") {
   run.step(0);
   run.save(path, 1);
   Sgd other(run.model);
-  CHECK_THROWS_WITH_AS(load_checkpoint(path, run.model, other, run.plateau),
-                       doctest::Contains("the checkpoint is of \"adam\", this optimizer is \"sgd\""),
-                       FormatError);
+  CHECK_THROWS_WITH_AS(
+      load_checkpoint(path, run.model, other, run.plateau),
+      doctest::Contains("the checkpoint is of \"adam\", this optimizer is \"sgd\""), FormatError);
   CHECK_THROWS_WITH_AS(load_checkpoint(path, run.model, run.optimizer),
                        doctest::Contains("$.extras: has 1 objects, wanted 0"), FormatError);
   Mlp<> wide({.in = 4, .hidden = 9, .out = 2, .norm = Norm::batch}, Rng(1));

@@ -21,12 +21,12 @@ struct GradcheckOptions {
 /// What gradcheck found: the element whose two derivatives differ most.
 struct GradcheckReport {
   bool passed = true;
-  double error = 0;            ///< as in GradcheckOptions::tolerance
-  std::size_t input = 0;       ///< which input
-  Extents index;               ///< which element of it
-  double backward = 0;         ///< the derivative from the replay
-  double difference = 0;       ///< the derivative from central differences
-  std::size_t elements = 0;    ///< how many were compared
+  double error = 0;          ///< as in GradcheckOptions::tolerance
+  std::size_t input = 0;     ///< which input
+  Extents index;             ///< which element of it
+  double backward = 0;       ///< the derivative from the replay
+  double difference = 0;     ///< the derivative from central differences
+  std::size_t elements = 0;  ///< how many were compared
 
   explicit operator bool() const { return passed; }
 };
@@ -87,12 +87,12 @@ std::vector<Tensor> gradcheck_replay(const F& f, const std::vector<Tensor>& inpu
     weights.push_back(gradcheck_weights(y.shape(), Rng(options.seed, weights.size() + 1)));
     pointers.push_back(&y);
   }
-  const Var loss = record(std::span<const Var* const>(pointers),
-                          Tensor::scalar(weighted_sum(outputs, weights)),
-                          [outputs, weights](Gradients& gradients, const Tensor&) {
-                            for (std::size_t k = 0; k < outputs.size(); ++k)
-                              gradients.add(outputs[k].slot(), weights[k]);
-                          });
+  const Var loss =
+      record(std::span<const Var* const>(pointers), Tensor::scalar(weighted_sum(outputs, weights)),
+             [outputs, weights](Gradients& gradients, const Tensor&) {
+               for (std::size_t k = 0; k < outputs.size(); ++k)
+                 gradients.add(outputs[k].slot(), weights[k]);
+             });
   if (loss.needs_grad()) tape.backward(loss);
   std::vector<Tensor> grads;
   for (const Var& v : vars) grads.push_back(tape.grad(v));

@@ -72,16 +72,17 @@ inline Var softplus(const Var& x, double beta = 1) {
 
 /// log(sigmoid(x)), without underflow
 inline Var logsigmoid(const Var& x) {
-  Tensor y = pointwise("logsigmoid", [](auto v) {
-    return (v < 0 ? v : v * 0) - std::log1p(std::exp(-std::abs(v)));
-  }, x.value());
+  Tensor y = pointwise(
+      "logsigmoid", [](auto v) { return (v < 0 ? v : v * 0) - std::log1p(std::exp(-std::abs(v))); },
+      x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) { return dy / (1 + std::exp(v)); });
 }
 
 /// x tanh(softplus(x))
 inline Var mish(const Var& x) {
   const auto log1pexp = [](auto v) { return v > 20 ? v : std::log1p(std::exp(v)); };
-  Tensor y = pointwise("mish", [=](auto v) { return v * std::tanh(log1pexp(v)); }, x.value());
+  Tensor y = pointwise(
+      "mish", [=](auto v) { return v * std::tanh(log1pexp(v)); }, x.value());
   return record_by_input(x, std::move(y), [=](auto dy, auto v) {
     const auto t = std::tanh(log1pexp(v));
     return dy * (t + v * (1 - t * t) / (1 + std::exp(-v)));
@@ -102,9 +103,8 @@ inline Var relu6(const Var& x) { return hardtanh(x, 0, 6); }
 /// x / 6 + 1/2 limited to [0, 1]
 inline Var hardsigmoid(const Var& x) {
   const auto line = [](auto v) { return std::min(std::max(v + 3, v * 0), v * 0 + 6) / 6; };
-  return record_by_input(x, pointwise("hardsigmoid", line, x.value()), [](auto dy, auto v) {
-    return v > -3 && v < 3 ? dy / 6 : dy * 0;
-  });
+  return record_by_input(x, pointwise("hardsigmoid", line, x.value()),
+                         [](auto dy, auto v) { return v > -3 && v < 3 ? dy / 6 : dy * 0; });
 }
 
 /// x hardsigmoid(x)
@@ -166,7 +166,8 @@ inline Var dropout(const Var& x, double p) {
     const T kept = p < 1 ? static_cast<T>(1 / (1 - p)) : T{0};
     parallel_for(mask.size(), 4096, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i)
-        out[i] = static_cast<double>(rng.uniform_at(static_cast<std::uint64_t>(i))) < p ? T{0} : kept;
+        out[i] =
+            static_cast<double>(rng.uniform_at(static_cast<std::uint64_t>(i))) < p ? T{0} : kept;
     });
   });
   return mul(x, mask);

@@ -81,8 +81,7 @@ inline Var aggregate_mean(const Graph& graph, const Var& x) {
     aggregate_mean<T>(graph.fanins(), source.view<T, 2>(), out.view<T, 2>());
     return out;
   });
-  return record({&x}, std::move(y), [to = x.slot(), graph](Gradients& gradients,
-                                                           const Tensor& dy) {
+  return record({&x}, std::move(y), [to = x.slot(), graph](Gradients& gradients, const Tensor& dy) {
     Tensor share = Tensor::empty({graph.nodes()}, dy.dtype());
     visit_real(dy.dtype(), "backward", [&]<class T>(std::type_identity<T>) {
       inverse_degree<T>(graph.fanins(), share.view<T, 1>());
@@ -103,16 +102,17 @@ inline Var aggregate_max(const Graph& graph, const Var& x) {
                      which.view<std::int32_t, 2>());
     return out;
   });
-  return record({&x}, std::move(y), [to = x.slot(), graph, which = Saved(which)](
-                                        Gradients& gradients, const Tensor& dy) {
-    Tensor dx = Tensor::empty(dy.shape(), dy.dtype());
-    visit_real(dy.dtype(), "backward", [&]<class T>(std::type_identity<T>) {
-      const Tensor rows = dy.contiguous();
-      aggregate_max_backward<T>(graph.fanouts(), rows.view<T, 2>(),
-                                which->view<std::int32_t, 2>(), dx.view<T, 2>());
-    });
-    gradients.add(to, std::move(dx));
-  });
+  return record(
+      {&x}, std::move(y),
+      [to = x.slot(), graph, which = Saved(which)](Gradients& gradients, const Tensor& dy) {
+        Tensor dx = Tensor::empty(dy.shape(), dy.dtype());
+        visit_real(dy.dtype(), "backward", [&]<class T>(std::type_identity<T>) {
+          const Tensor rows = dy.contiguous();
+          aggregate_max_backward<T>(graph.fanouts(), rows.view<T, 2>(),
+                                    which->view<std::int32_t, 2>(), dx.view<T, 2>());
+        });
+        gradients.add(to, std::move(dx));
+      });
 }
 
 CFM_ISA_NAMESPACE_END

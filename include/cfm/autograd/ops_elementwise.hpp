@@ -41,13 +41,13 @@ inline Var sub(const Var& a, const Var& b) {
 inline Var mul(const Var& a, const Var& b) {
   Saved save_a = b.needs_grad() ? Saved(a) : Saved();
   Saved save_b = a.needs_grad() ? Saved(b) : Saved();
-  return record({&a, &b}, mul(a.value(), b.value()),
-                [to_a = a.slot(), to_b = b.slot(), like_a = a.shape(), like_b = b.shape(),
-                 a = std::move(save_a), b = std::move(save_b)](Gradients& gradients,
-                                                               const Tensor& dy) {
-                  if (gradients.wanted(to_a)) gradients.add(to_a, sum_to(mul(dy, *b), like_a));
-                  if (gradients.wanted(to_b)) gradients.add(to_b, sum_to(mul(dy, *a), like_b));
-                });
+  return record(
+      {&a, &b}, mul(a.value(), b.value()),
+      [to_a = a.slot(), to_b = b.slot(), like_a = a.shape(), like_b = b.shape(),
+       a = std::move(save_a), b = std::move(save_b)](Gradients& gradients, const Tensor& dy) {
+        if (gradients.wanted(to_a)) gradients.add(to_a, sum_to(mul(dy, *b), like_a));
+        if (gradients.wanted(to_b)) gradients.add(to_b, sum_to(mul(dy, *a), like_b));
+      });
 }
 
 /// a / b
@@ -71,36 +71,45 @@ inline Var pow(const Var& a, const Var& b) {
 inline Var maximum(const Var& a, const Var& b) {
   return record_by_inputs(
       a, b, maximum(a.value(), b.value()),
-      [](auto dy, auto x, auto y) { return x > y ? dy : x == y ? dy / 2 : dy * 0; },
-      [](auto dy, auto x, auto y) { return y > x ? dy : x == y ? dy / 2 : dy * 0; });
+      [](auto dy, auto x, auto y) { return x > y    ? dy
+                                           : x == y ? dy / 2
+                                                    : dy * 0; },
+      [](auto dy, auto x, auto y) { return y > x    ? dy
+                                           : x == y ? dy / 2
+                                                    : dy * 0; });
 }
 
 /// The smaller. Where both are equal each gets half of the gradient.
 inline Var minimum(const Var& a, const Var& b) {
   return record_by_inputs(
       a, b, minimum(a.value(), b.value()),
-      [](auto dy, auto x, auto y) { return x < y ? dy : x == y ? dy / 2 : dy * 0; },
-      [](auto dy, auto x, auto y) { return y < x ? dy : x == y ? dy / 2 : dy * 0; });
+      [](auto dy, auto x, auto y) { return x < y    ? dy
+                                           : x == y ? dy / 2
+                                                    : dy * 0; },
+      [](auto dy, auto x, auto y) { return y < x    ? dy
+                                           : x == y ? dy / 2
+                                                    : dy * 0; });
 }
 
 // One operand is a number.
 
 inline Var add(const Var& x, double c) {
-  return record({&x}, add(x.value(), c), [to = x.slot()](Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, dy);
-  });
+  return record({&x}, add(x.value(), c),
+                [to = x.slot()](Gradients& gradients, const Tensor& dy) { gradients.add(to, dy); });
 }
 inline Var mul(const Var& x, double c) {
-  return record({&x}, mul(x.value(), c), [to = x.slot(), c](Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, mul(dy, c));
-  });
+  return record({&x}, mul(x.value(), c),
+                [to = x.slot(), c](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, mul(dy, c));
+                });
 }
 inline Var sub(const Var& x, double c) { return add(x, -c); }
 inline Var sub(double c, const Var& x) { return add(mul(x, -1), c); }
 inline Var div(const Var& x, double c) {
-  return record({&x}, div(x.value(), c), [to = x.slot(), c](Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, div(dy, c));
-  });
+  return record({&x}, div(x.value(), c),
+                [to = x.slot(), c](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, div(dy, c));
+                });
 }
 inline Var div(double c, const Var& x) {
   return record_by_input(x, div(c, x.value()), [c](auto dy, auto v) {
@@ -143,8 +152,7 @@ inline Var sqrt(const Var& x) {
   return record_by_output(x, sqrt(x.value()), [](auto dy, auto y) { return dy / (2 * y); });
 }
 inline Var rsqrt(const Var& x) {
-  return record_by_output(x, rsqrt(x.value()),
-                          [](auto dy, auto y) { return dy * y * y * y / -2; });
+  return record_by_output(x, rsqrt(x.value()), [](auto dy, auto y) { return dy * y * y * y / -2; });
 }
 inline Var square(const Var& x) {
   return record_by_input(x, square(x.value()), [](auto dy, auto v) { return 2 * dy * v; });
@@ -187,10 +195,10 @@ inline Var clamp(const Var& x, double low, double high) {
 /// Another floating type. The gradient is converted back.
 inline Var to(const Var& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  return record({&x}, x.value().to(dtype), [to = x.slot(), from = x.dtype()](
-                                               Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, dy.to(from));
-  });
+  return record({&x}, x.value().to(dtype),
+                [to = x.slot(), from = x.dtype()](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, dy.to(from));
+                });
 }
 
 // Operators. A Tensor beside a Var is a constant.

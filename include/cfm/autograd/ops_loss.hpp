@@ -25,7 +25,8 @@ inline Var reduce_loss(const Var& losses, LossReduction reduction) {
 }
 
 /// (x - target)^2
-inline Var mse_loss(const Var& x, const Var& target, LossReduction reduction = LossReduction::mean) {
+inline Var mse_loss(const Var& x, const Var& target,
+                    LossReduction reduction = LossReduction::mean) {
   return reduce_loss(square(sub(x, target)), reduction);
 }
 
@@ -149,8 +150,8 @@ using ElementOf = std::remove_const_t<std::remove_pointer_t<decltype(T::class_we
 
 /// Cross entropy of softmax(x) and labels, with weights and smoothing: see cross_entropy_rows. The
 /// mean divides by the weights of the labels that count.
-/// Shapes:  x [batch, classes, ...], labels [batch, ...] of i32 or i64; or x [classes] and one label.
-/// Errors:  ShapeError, TypeError; Error for a label that is no class.
+/// Shapes:  x [batch, classes, ...], labels [batch, ...] of i32 or i64; or x [classes] and one
+/// label. Errors:  ShapeError, TypeError; Error for a label that is no class.
 inline Var cross_entropy(const Var& x, const Tensor& labels, const ClassOptions& options = {},
                          LossReduction reduction = LossReduction::mean) {
   const Var rows = isa_detail::class_rows("cross_entropy", x, labels);
@@ -189,9 +190,9 @@ inline Var cross_entropy(const Var& x, const Var& target, const ClassOptions& op
             "cross_entropy: x and target must have one shape", x, target);
   const int dim = x.rank() == 1 ? 0 : 1;
   const double smoothing = options.label_smoothing;
-  const Var t = smoothing == 0 ? target
-                               : add(mul(target, 1 - smoothing),
-                                     smoothing / static_cast<double>(x.size(dim)));
+  const Var t = smoothing == 0
+                    ? target
+                    : add(mul(target, 1 - smoothing), smoothing / static_cast<double>(x.size(dim)));
   Var terms = mul(log_softmax(x, dim), t);
   if (options.weight.defined()) {
     Extents column;
@@ -223,13 +224,12 @@ inline Var nll_loss(const Var& x, const Tensor& labels, const ClassOptions& opti
 /// t (log t - x) for log-probabilities x and probabilities t; 0 where t is 0.
 inline Var kl_div(const Var& x, const Var& target, LossReduction reduction = LossReduction::mean) {
   const auto f = [](auto v, auto t) { return t > 0 ? t * (std::log(t) - v) : v * 0; };
-  return reduce_loss(record_by_inputs(
-                         x, target, pointwise("kl_div", f, x.value(), target.value()),
-                         [](auto dy, auto, auto t) { return -dy * t; },
-                         [](auto dy, auto v, auto t) {
-                           return t > 0 ? dy * (std::log(t) + 1 - v) : dy * 0;
-                         }),
-                     reduction);
+  return reduce_loss(
+      record_by_inputs(
+          x, target, pointwise("kl_div", f, x.value(), target.value()),
+          [](auto dy, auto, auto t) { return -dy * t; },
+          [](auto dy, auto v, auto t) { return t > 0 ? dy * (std::log(t) + 1 - v) : dy * 0; }),
+      reduction);
 }
 
 CFM_ISA_NAMESPACE_END

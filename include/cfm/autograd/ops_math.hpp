@@ -11,54 +11,64 @@ CFM_ISA_NAMESPACE_BEGIN
 
 /// 2^x
 inline Var exp2(const Var& x) {
-  Tensor y = pointwise("exp2", [](auto v) { return std::exp2(v); }, x.value());
+  Tensor y = pointwise(
+      "exp2", [](auto v) { return std::exp2(v); }, x.value());
   return record_by_output(x, std::move(y), [](auto dy, auto v) {
     return dy * v * static_cast<decltype(v)>(0.6931471805599453);  // log 2
   });
 }
 /// Logarithm to base 2.
 inline Var log2(const Var& x) {
-  Tensor y = pointwise("log2", [](auto v) { return std::log2(v); }, x.value());
+  Tensor y = pointwise(
+      "log2", [](auto v) { return std::log2(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) {
     return dy / (v * static_cast<decltype(v)>(0.6931471805599453));  // log 2
   });
 }
 /// Logarithm to base 10.
 inline Var log10(const Var& x) {
-  Tensor y = pointwise("log10", [](auto v) { return std::log10(v); }, x.value());
+  Tensor y = pointwise(
+      "log10", [](auto v) { return std::log10(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) {
     return dy / (v * static_cast<decltype(v)>(2.302585092994046));  // log 10
   });
 }
 inline Var tan(const Var& x) {
-  Tensor y = pointwise("tan", [](auto v) { return std::tan(v); }, x.value());
+  Tensor y = pointwise(
+      "tan", [](auto v) { return std::tan(v); }, x.value());
   return record_by_output(x, std::move(y), [](auto dy, auto v) { return dy * (1 + v * v); });
 }
 inline Var sinh(const Var& x) {
-  Tensor y = pointwise("sinh", [](auto v) { return std::sinh(v); }, x.value());
+  Tensor y = pointwise(
+      "sinh", [](auto v) { return std::sinh(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) { return dy * std::cosh(v); });
 }
 inline Var cosh(const Var& x) {
-  Tensor y = pointwise("cosh", [](auto v) { return std::cosh(v); }, x.value());
+  Tensor y = pointwise(
+      "cosh", [](auto v) { return std::cosh(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) { return dy * std::sinh(v); });
 }
 inline Var asin(const Var& x) {
-  Tensor y = pointwise("asin", [](auto v) { return std::asin(v); }, x.value());
+  Tensor y = pointwise(
+      "asin", [](auto v) { return std::asin(v); }, x.value());
   return record_by_input(x, std::move(y),
                          [](auto dy, auto v) { return dy / std::sqrt((1 - v) * (1 + v)); });
 }
 inline Var acos(const Var& x) {
-  Tensor y = pointwise("acos", [](auto v) { return std::acos(v); }, x.value());
+  Tensor y = pointwise(
+      "acos", [](auto v) { return std::acos(v); }, x.value());
   return record_by_input(x, std::move(y),
                          [](auto dy, auto v) { return -dy / std::sqrt((1 - v) * (1 + v)); });
 }
 inline Var atan(const Var& x) {
-  Tensor y = pointwise("atan", [](auto v) { return std::atan(v); }, x.value());
+  Tensor y = pointwise(
+      "atan", [](auto v) { return std::atan(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) { return dy / (1 + v * v); });
 }
 /// 1 - erf(x) without cancellation.
 inline Var erfc(const Var& x) {
-  Tensor y = pointwise("erfc", [](auto v) { return std::erfc(v); }, x.value());
+  Tensor y = pointwise(
+      "erfc", [](auto v) { return std::erfc(v); }, x.value());
   return record_by_input(x, std::move(y), [](auto dy, auto v) {
     return -dy * static_cast<decltype(v)>(1.1283791670955126) * std::exp(-v * v);  // 2 / sqrt(pi)
   });
@@ -66,7 +76,8 @@ inline Var erfc(const Var& x) {
 /// log(x / (1 - x)); with eps, x is limited to [eps, 1 - eps] first.
 inline Var logit(const Var& x, double eps = -1) {
   const Var p = eps >= 0 ? clamp(x, eps, 1 - eps) : x;
-  Tensor y = pointwise("logit", [](auto v) { return std::log(v / (1 - v)); }, p.value());
+  Tensor y = pointwise(
+      "logit", [](auto v) { return std::log(v / (1 - v)); }, p.value());
   return record_by_input(p, std::move(y), [](auto dy, auto v) { return dy / (v * (1 - v)); });
 }
 /// What is behind the point: x - trunc(x).
@@ -74,16 +85,16 @@ inline Var frac(const Var& x) { return sub(x, trunc(x)); }
 
 /// The angle of the point (x, y).
 inline Var atan2(const Var& y, const Var& x) {
-  Tensor out = pointwise("atan2", [](auto a, auto b) { return std::atan2(a, b); }, y.value(),
-                         x.value());
+  Tensor out = pointwise(
+      "atan2", [](auto a, auto b) { return std::atan2(a, b); }, y.value(), x.value());
   return record_by_inputs(
       y, x, std::move(out), [](auto d, auto a, auto b) { return d * b / (a * a + b * b); },
       [](auto d, auto a, auto b) { return -d * a / (a * a + b * b); });
 }
 /// sqrt(a^2 + b^2) without overflow.
 inline Var hypot(const Var& a, const Var& b) {
-  Tensor out = pointwise("hypot", [](auto x, auto y) { return std::hypot(x, y); }, a.value(),
-                         b.value());
+  Tensor out = pointwise(
+      "hypot", [](auto x, auto y) { return std::hypot(x, y); }, a.value(), b.value());
   return record_by_inputs(
       a, b, std::move(out), [](auto d, auto x, auto y) { return d * x / std::hypot(x, y); },
       [](auto d, auto x, auto y) { return d * y / std::hypot(x, y); });
@@ -101,9 +112,7 @@ inline Var logaddexp(const Var& a, const Var& b) {
 }
 /// a log(b), 0 where a is 0; NaN where b is NaN.
 inline Var xlogy(const Var& a, const Var& b) {
-  const auto f = [](auto x, auto y) {
-    return x == 0 && !std::isnan(y) ? x * 0 : x * std::log(y);
-  };
+  const auto f = [](auto x, auto y) { return x == 0 && !std::isnan(y) ? x * 0 : x * std::log(y); };
   return record_by_inputs(
       a, b, pointwise("xlogy", f, a.value(), b.value()),
       [](auto d, auto x, auto y) { return x == 0 && y <= 0 ? d * 0 : d * std::log(y); },
@@ -111,8 +120,8 @@ inline Var xlogy(const Var& a, const Var& b) {
 }
 /// What a leaves when divided by b towards zero; has the sign of a.
 inline Var fmod(const Var& a, const Var& b) {
-  Tensor out = pointwise("fmod", [](auto x, auto y) { return std::fmod(x, y); }, a.value(),
-                         b.value());
+  Tensor out = pointwise(
+      "fmod", [](auto x, auto y) { return std::fmod(x, y); }, a.value(), b.value());
   return record_by_inputs(
       a, b, std::move(out), [](auto d, auto, auto) { return d; },
       [](auto d, auto x, auto y) { return -d * std::trunc(x / y); });
@@ -129,8 +138,8 @@ inline Var remainder(const Var& a, const Var& b) {
 }
 /// |a| with the sign of b.
 inline Var copysign(const Var& a, const Var& b) {
-  Tensor out = pointwise("copysign", [](auto x, auto y) { return std::copysign(x, y); }, a.value(),
-                         b.value());
+  Tensor out = pointwise(
+      "copysign", [](auto x, auto y) { return std::copysign(x, y); }, a.value(), b.value());
   return record_by_inputs(
       a, b, std::move(out),
       [](auto d, auto x, auto y) {

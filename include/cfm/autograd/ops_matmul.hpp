@@ -35,15 +35,15 @@ inline Var matmul(const Var& a, const Var& b) {
   if (b.rank() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
   Saved save_a = b.needs_grad() ? Saved(a) : Saved();
   Saved save_b = a.needs_grad() ? Saved(b) : Saved();
-  return record({&a, &b}, matmul(a.value(), b.value()),
-                [to_a = a.slot(), to_b = b.slot(), like_a = a.shape(), like_b = b.shape(),
-                 a = std::move(save_a), b = std::move(save_b)](Gradients& gradients,
-                                                               const Tensor& dy) {
-                  if (gradients.wanted(to_a))
-                    gradients.add(to_a, isa_detail::matmul_grad_left(dy, *b, like_a));
-                  if (gradients.wanted(to_b))
-                    gradients.add(to_b, isa_detail::matmul_grad_right(dy, *a, like_b));
-                });
+  return record(
+      {&a, &b}, matmul(a.value(), b.value()),
+      [to_a = a.slot(), to_b = b.slot(), like_a = a.shape(), like_b = b.shape(),
+       a = std::move(save_a), b = std::move(save_b)](Gradients& gradients, const Tensor& dy) {
+        if (gradients.wanted(to_a))
+          gradients.add(to_a, isa_detail::matmul_grad_left(dy, *b, like_a));
+        if (gradients.wanted(to_b))
+          gradients.add(to_b, isa_detail::matmul_grad_right(dy, *a, like_b));
+      });
 }
 
 /// Matrix by matrix.   Shapes:  a [batch, m, k], b [batch, k, n] -> [batch, m, n].
@@ -96,16 +96,15 @@ inline Var record_linear(const Var& x, const Var& weight, const Var& bias) {
   Tensor y = linear_forward(x.value(), weight.value(), bias.value());
   Saved save_x = weight.needs_grad() ? Saved(x) : Saved();
   Saved save_w = x.needs_grad() ? Saved(weight) : Saved();
-  return record({&x, &weight, &bias}, std::move(y),
-                [to_x = x.slot(), to_w = weight.slot(), to_b = bias.slot(), like = x.shape(),
-                 x = std::move(save_x), w = std::move(save_w)](Gradients& gradients,
-                                                               const Tensor& dy) {
-                  const Tensor flat = as_rows(dy);
-                  if (gradients.wanted(to_x)) gradients.add(to_x, matmul(flat, *w).reshape(like));
-                  if (gradients.wanted(to_w))
-                    gradients.add(to_w, matmul(flat.transpose(0, 1), as_rows(*x)));
-                  if (gradients.wanted(to_b)) gradients.add(to_b, sum(flat, {0}));
-                });
+  return record(
+      {&x, &weight, &bias}, std::move(y),
+      [to_x = x.slot(), to_w = weight.slot(), to_b = bias.slot(), like = x.shape(),
+       x = std::move(save_x), w = std::move(save_w)](Gradients& gradients, const Tensor& dy) {
+        const Tensor flat = as_rows(dy);
+        if (gradients.wanted(to_x)) gradients.add(to_x, matmul(flat, *w).reshape(like));
+        if (gradients.wanted(to_w)) gradients.add(to_w, matmul(flat.transpose(0, 1), as_rows(*x)));
+        if (gradients.wanted(to_b)) gradients.add(to_b, sum(flat, {0}));
+      });
 }
 
 }  // namespace isa_detail

@@ -53,10 +53,9 @@ inline void add_norm_grads(Gradients& gradients, GradSlot to_x, GradSlot to_g, G
 
 }  // namespace isa_detail
 
-/// (x - mean) / sqrt(variance + eps) gain + bias over the last dimension; an undefined gain is 1, an
-/// undefined bias 0.
-/// Shapes:  x [.., n], gain and bias [n].
-/// Source:  J. Ba et al., "Layer Normalization", 2016, eq. (4); biased variance.
+/// (x - mean) / sqrt(variance + eps) gain + bias over the last dimension; an undefined gain is 1,
+/// an undefined bias 0. Shapes:  x [.., n], gain and bias [n]. Source:  J. Ba et al., "Layer
+/// Normalization", 2016, eq. (4); biased variance.
 inline Var layer_norm(const Var& x, const Var& gain = {}, const Var& bias = {}, double eps = 1e-5) {
   isa_detail::check_norm("layer_norm", x, gain, bias);
   const Tensor rows = isa_detail::norm_rows(x.value());
@@ -71,18 +70,17 @@ inline Var layer_norm(const Var& x, const Var& gain = {}, const Var& bias = {}, 
   return record(
       {&x, &gain, &bias}, y.reshape(x.shape()),
       [to_x = x.slot(), to_g = gain.slot(), to_b = bias.slot(), like = x.shape(), x = Saved(rows),
-       g = Saved(g), mean = Saved(mean), inv_std = Saved(inv_std)](Gradients& gradients,
-                                                                   const Tensor& dy) {
+       g = Saved(g), mean = Saved(mean),
+       inv_std = Saved(inv_std)](Gradients& gradients, const Tensor& dy) {
         const Tensor from = isa_detail::norm_rows(dy);
         Tensor dx = isa_detail::wanted_like(to_x, x->shape(), dy.dtype());
         Tensor dg = isa_detail::wanted_like(to_g, {x->size(1)}, dy.dtype());
         Tensor db = isa_detail::wanted_like(to_b, {x->size(1)}, dy.dtype());
         visit_real(dy.dtype(), "layer_norm", [&]<class T>(std::type_identity<T>) {
-          layer_norm_backward<T>(from.view<T, 2>(), x->view<T, 2>(),
-                                 isa_detail::optional_vector<T>(*g), mean->view<T, 1>(),
-                                 inv_std->view<T, 1>(), isa_detail::optional_output<T, 2>(dx),
-                                 isa_detail::optional_output<T, 1>(dg),
-                                 isa_detail::optional_output<T, 1>(db));
+          layer_norm_backward<T>(
+              from.view<T, 2>(), x->view<T, 2>(), isa_detail::optional_vector<T>(*g),
+              mean->view<T, 1>(), inv_std->view<T, 1>(), isa_detail::optional_output<T, 2>(dx),
+              isa_detail::optional_output<T, 1>(dg), isa_detail::optional_output<T, 1>(db));
         });
         isa_detail::add_norm_grads(gradients, to_x, to_g, to_b, dx, like, dg, db);
       });
@@ -119,9 +117,9 @@ inline Var rms_norm(const Var& x, const Var& gain = {}, double eps = 1e-6) {
 /// Source:  Y. Wu, K. He, "Group Normalization", ECCV 2018, section 3.
 inline Var group_norm(const Var& x, Index groups, const Var& gain = {}, const Var& bias = {},
                       double eps = 1e-5) {
-  CFM_CHECK(x.rank() >= 2 && groups > 0 && x.size(1) % groups == 0,
-            concat("group_norm: needs x [batch, channels, ...] and channels a multiple of ", groups),
-            x);
+  CFM_CHECK(
+      x.rank() >= 2 && groups > 0 && x.size(1) % groups == 0,
+      concat("group_norm: needs x [batch, channels, ...] and channels a multiple of ", groups), x);
   const Index batch = x.size(0), length = batch == 0 ? 0 : x.size() / (batch * groups);
   Var y = reshape(layer_norm(reshape(x, {batch, groups, length}), {}, {}, eps), x.shape());
   Extents column;
@@ -177,24 +175,24 @@ inline Var batch_norm(const Var& x, const Var& gain, const Var& bias, const Tens
                   std::as_const(inv_std).template view<T, 1>(), isa_detail::optional_vector<T>(g),
                   isa_detail::optional_vector<T>(b), y.view<T, 2>());
   });
-  return record(
-      {&x, &gain, &bias}, std::move(y),
-      [to_x = x.slot(), to_g = gain.slot(), to_b = bias.slot(), x = Saved(rows), g = Saved(g),
-       mean = Saved(mean), inv_std = Saved(inv_std), training](Gradients& gradients,
-                                                               const Tensor& dy) {
-        const Tensor from = dy.contiguous();
-        Tensor dx = isa_detail::wanted_like(to_x, x->shape(), dy.dtype());
-        Tensor dg = isa_detail::wanted_like(to_g, mean->shape(), dy.dtype());
-        Tensor db = isa_detail::wanted_like(to_b, mean->shape(), dy.dtype());
-        visit_real(dy.dtype(), "batch_norm", [&]<class T>(std::type_identity<T>) {
-          batch_norm_backward<T>(from.view<T, 2>(), x->view<T, 2>(), mean->view<T, 1>(),
-                                 inv_std->view<T, 1>(), isa_detail::optional_vector<T>(*g),
-                                 isa_detail::optional_output<T, 2>(dx),
-                                 isa_detail::optional_output<T, 1>(dg),
-                                 isa_detail::optional_output<T, 1>(db), training);
-        });
-        isa_detail::add_norm_grads(gradients, to_x, to_g, to_b, dx, x->shape(), dg, db);
-      });
+  return record({&x, &gain, &bias}, std::move(y),
+                [to_x = x.slot(), to_g = gain.slot(), to_b = bias.slot(), x = Saved(rows),
+                 g = Saved(g), mean = Saved(mean), inv_std = Saved(inv_std),
+                 training](Gradients& gradients, const Tensor& dy) {
+                  const Tensor from = dy.contiguous();
+                  Tensor dx = isa_detail::wanted_like(to_x, x->shape(), dy.dtype());
+                  Tensor dg = isa_detail::wanted_like(to_g, mean->shape(), dy.dtype());
+                  Tensor db = isa_detail::wanted_like(to_b, mean->shape(), dy.dtype());
+                  visit_real(dy.dtype(), "batch_norm", [&]<class T>(std::type_identity<T>) {
+                    batch_norm_backward<T>(from.view<T, 2>(), x->view<T, 2>(), mean->view<T, 1>(),
+                                           inv_std->view<T, 1>(),
+                                           isa_detail::optional_vector<T>(*g),
+                                           isa_detail::optional_output<T, 2>(dx),
+                                           isa_detail::optional_output<T, 1>(dg),
+                                           isa_detail::optional_output<T, 1>(db), training);
+                  });
+                  isa_detail::add_norm_grads(gradients, to_x, to_g, to_b, dx, x->shape(), dg, db);
+                });
 }
 
 /// x over its p-norm along `dim`, or over eps where the norm is smaller.

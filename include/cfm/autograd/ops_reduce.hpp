@@ -16,11 +16,11 @@ CFM_ISA_NAMESPACE_BEGIN
 /// Sum; 0 over nothing.
 inline Var sum(const Var& x, const Extents& dims = {}, bool keepdim = false) {
   const Reduction r(x.shape(), dims, "sum");
-  return record({&x}, sum(x.value(), dims, keepdim),
-                [to = x.slot(), like = x.shape(), kept = r.kept](Gradients& gradients,
-                                                                 const Tensor& dy) {
-                  gradients.add(to, dy.reshape(kept).expand(like));
-                });
+  return record(
+      {&x}, sum(x.value(), dims, keepdim),
+      [to = x.slot(), like = x.shape(), kept = r.kept](Gradients& gradients, const Tensor& dy) {
+        gradients.add(to, dy.reshape(kept).expand(like));
+      });
 }
 
 /// Mean; NaN over nothing.
@@ -34,15 +34,16 @@ namespace isa_detail {
 // The gradient of the largest or smallest: shared evenly by all elements equal to it.
 inline Var record_extreme(const Var& x, Tensor y, const Shape& kept) {
   Saved saved(y);
-  return record({&x}, std::move(y), [to = x.slot(), x = Saved(x), y = std::move(saved), kept](
-                                        Gradients& gradients, const Tensor& dy) {
-    const auto same = [](auto v, auto extreme) {
-      return static_cast<decltype(v)>(v == extreme || (v != v && extreme != extreme));
-    };
-    const Tensor mask = pointwise("backward", same, *x, y->reshape(kept));
-    const Tensor share = div(dy.reshape(kept), sum_to(mask, kept));
-    gradients.add(to, mul(mask, share));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), x = Saved(x), y = std::move(saved), kept](Gradients& gradients,
+                                                                          const Tensor& dy) {
+                  const auto same = [](auto v, auto extreme) {
+                    return static_cast<decltype(v)>(v == extreme || (v != v && extreme != extreme));
+                  };
+                  const Tensor mask = pointwise("backward", same, *x, y->reshape(kept));
+                  const Tensor share = div(dy.reshape(kept), sum_to(mask, kept));
+                  gradients.add(to, mul(mask, share));
+                });
 }
 
 }  // namespace isa_detail
@@ -75,8 +76,8 @@ inline Var prod(const Var& x, const Extents& dims = {}, bool keepdim = false) {
                   Tensor rest = map_rows("prod", others, 1, rows.reshape({r.rows, r.length}));
                   Extents back = r.order;
                   for (int d = 0; d < back.rank(); ++d) back[static_cast<int>(r.order[d])] = d;
-                  gradients.add(to, mul(rest.reshape(rows.shape()).permute(back),
-                                        dy.reshape(r.kept)));
+                  gradients.add(to,
+                                mul(rest.reshape(rows.shape()).permute(back), dy.reshape(r.kept)));
                 });
 }
 
@@ -85,13 +86,15 @@ inline Var logsumexp(const Var& x, const Extents& dims = {}, bool keepdim = fals
   const Reduction r(x.shape(), dims, "logsumexp");
   Tensor y = logsumexp(x.value(), dims, keepdim);
   Saved saved(y);
-  return record({&x}, std::move(y), [to = x.slot(), x = Saved(x), y = std::move(saved),
-                                     kept = r.kept](Gradients& gradients, const Tensor& dy) {
-    const auto share = [](auto d, auto v, auto total) {
-      return std::isinf(total) && total < 0 ? d * 0 : d * std::exp(v - total);
-    };
-    gradients.add(to, pointwise("logsumexp", share, dy.reshape(kept), *x, y->reshape(kept)));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), x = Saved(x), y = std::move(saved), kept = r.kept](
+                    Gradients& gradients, const Tensor& dy) {
+                  const auto share = [](auto d, auto v, auto total) {
+                    return std::isinf(total) && total < 0 ? d * 0 : d * std::exp(v - total);
+                  };
+                  gradients.add(
+                      to, pointwise("logsumexp", share, dy.reshape(kept), *x, y->reshape(kept)));
+                });
 }
 
 /// Sum of squared differences from the mean, over the count less `correction`.
@@ -121,20 +124,19 @@ inline Var norm(const Var& x, double p = 2, const Extents& dims = {}, bool keepd
     return p == 2 ? v * v : p == 1 ? a : p == 0 ? decltype(v)(v != 0) : std::pow(a, e);
   };
   Tensor y = sum_to(pointwise("norm", power, x.value()), r.kept);
-  if (p != 0 && p != 1)
-    y = p == 2 ? sqrt(y) : pow(y, 1 / p);
+  if (p != 0 && p != 1) y = p == 2 ? sqrt(y) : pow(y, 1 / p);
   Saved saved(y);
-  return record({&x}, y.reshape(r.result(keepdim)), [to = x.slot(), x = Saved(x),
-                                                     y = std::move(saved), p, kept = r.kept](
-                                                        Gradients& gradients, const Tensor& dy) {
-    const auto slope = [p](auto d, auto v, auto total) {
-      using T = decltype(v);
-      const T direction = v > 0 ? T{1} : v < 0 ? T{-1} : v;
-      if (p == 0 || v == 0 || total == 0) return p == 1 ? d * direction : d * 0;
-      return d * direction * std::pow(std::abs(v) / total, static_cast<T>(p - 1));
-    };
-    gradients.add(to, pointwise("norm", slope, dy.reshape(kept), *x, *y));
-  });
+  return record({&x}, y.reshape(r.result(keepdim)),
+                [to = x.slot(), x = Saved(x), y = std::move(saved), p, kept = r.kept](
+                    Gradients& gradients, const Tensor& dy) {
+                  const auto slope = [p](auto d, auto v, auto total) {
+                    using T = decltype(v);
+                    const T direction = v > 0 ? T{1} : v < 0 ? T{-1} : v;
+                    if (p == 0 || v == 0 || total == 0) return p == 1 ? d * direction : d * 0;
+                    return d * direction * std::pow(std::abs(v) / total, static_cast<T>(p - 1));
+                  };
+                  gradients.add(to, pointwise("norm", slope, dy.reshape(kept), *x, *y));
+                });
 }
 
 /// Sums of the elements up to each one, along a dimension.

@@ -25,8 +25,10 @@ inline Var flatten(const Var& x, int begin = 0, int end = -1) {
   CFM_CHECK(first <= last, "flatten: the first dimension comes after the last", x, begin, end);
   Extents shape;
   for (int d = 0; d < x.rank(); ++d) {
-    if (d <= first || d > last) shape.push_back(x.shape()[d]);
-    else shape[first] *= x.shape()[d];
+    if (d <= first || d > last)
+      shape.push_back(x.shape()[d]);
+    else
+      shape[first] *= x.shape()[d];
   }
   return reshape(x, shape);
 }
@@ -37,10 +39,10 @@ inline Var permute(const Var& x, const Extents& order) {
   Tensor y = x.value().permute(order);
   for (int d = 0; d < order.rank(); ++d)
     inverse[normalize_dim(static_cast<int>(order[d]), x.rank(), "permute")] = d;
-  return record({&x}, std::move(y), [to = x.slot(), inverse](Gradients& gradients,
-                                                             const Tensor& dy) {
-    gradients.add(to, dy.permute(inverse));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), inverse](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, dy.permute(inverse));
+                });
 }
 
 /// Two dimensions swapped.
@@ -97,13 +99,13 @@ inline Var narrow(const Var& x, int dim, Index begin, Index length) {
 
 /// One position of a dimension, which is dropped.
 inline Var select(const Var& x, int dim, Index index) {
-  return record({&x}, x.value().select(dim, index),
-                [to = x.slot(), like = x.shape(), dim, index](Gradients& gradients,
-                                                              const Tensor& dy) {
-                  Tensor dx = Tensor::zeros(like, dy.dtype());
-                  dx.select(dim, index).copy_from(dy);
-                  gradients.add(to, std::move(dx));
-                });
+  return record(
+      {&x}, x.value().select(dim, index),
+      [to = x.slot(), like = x.shape(), dim, index](Gradients& gradients, const Tensor& dy) {
+        Tensor dx = Tensor::zeros(like, dy.dtype());
+        dx.select(dim, index).copy_from(dy);
+        gradients.add(to, std::move(dx));
+      });
 }
 
 /// Without a dimension of extent 1.
@@ -188,7 +190,8 @@ inline std::vector<Var> split(const Var& x, Index size, int dim = 0) {
 
 /// Every position of a dimension, which is dropped.
 inline std::vector<Var> unbind(const Var& x, int dim = 0) {
-  std::vector<Var> out = split(x, std::vector<Index>(static_cast<std::size_t>(x.size(dim)), 1), dim);
+  std::vector<Var> out =
+      split(x, std::vector<Index>(static_cast<std::size_t>(x.size(dim)), 1), dim);
   for (Var& v : out) v = squeeze(v, dim);
   return out;
 }
@@ -231,8 +234,10 @@ inline Var repeat(const Var& x, const Extents& times) {
   Var out = reshape(x, shape);
   for (int d = 0; d < times.rank(); ++d) {
     CFM_CHECK(times[d] >= 0, "repeat: a number is negative", times);
-    if (times[d] == 0) out = narrow(out, d, 0, 0);
-    else if (times[d] > 1) out = cat(std::vector<Var>(static_cast<std::size_t>(times[d]), out), d);
+    if (times[d] == 0)
+      out = narrow(out, d, 0, 0);
+    else if (times[d] > 1)
+      out = cat(std::vector<Var>(static_cast<std::size_t>(times[d]), out), d);
   }
   return out;
 }

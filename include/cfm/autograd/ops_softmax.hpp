@@ -29,24 +29,26 @@ Tensor softmax_gradient(const Tensor& y, const Tensor& dy, int dim, const Door& 
 inline Var softmax(const Var& x, int dim = -1) {
   Tensor y = softmax(x.value(), dim);
   Saved saved(y);
-  return record({&x}, std::move(y), [to = x.slot(), y = std::move(saved), dim](
-                                        Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, isa_detail::softmax_gradient(*y, dy, dim, [](auto a, auto b, auto out) {
-      softmax_rows_backward(a, b, out);
-    }));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), y = std::move(saved), dim](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(
+                      to, isa_detail::softmax_gradient(*y, dy, dim, [](auto a, auto b, auto out) {
+                        softmax_rows_backward(a, b, out);
+                      }));
+                });
 }
 
 /// x less the logarithm of the sum of exp(x) along `dim`.   Saved:  y.
 inline Var log_softmax(const Var& x, int dim = -1) {
   Tensor y = log_softmax(x.value(), dim);
   Saved saved(y);
-  return record({&x}, std::move(y), [to = x.slot(), y = std::move(saved), dim](
-                                        Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, isa_detail::softmax_gradient(*y, dy, dim, [](auto a, auto b, auto out) {
-      log_softmax_rows_backward(a, b, out);
-    }));
-  });
+  return record({&x}, std::move(y),
+                [to = x.slot(), y = std::move(saved), dim](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(
+                      to, isa_detail::softmax_gradient(*y, dy, dim, [](auto a, auto b, auto out) {
+                        log_softmax_rows_backward(a, b, out);
+                      }));
+                });
 }
 
 CFM_ISA_NAMESPACE_END

@@ -20,10 +20,11 @@ Var record_by_input(const Var& x, Tensor y, const Grad& grad) {
 template <class Grad>
 Var record_by_output(const Var& x, Tensor y, const Grad& grad) {
   Saved saved(y);
-  return record({&x}, std::move(y), [to = x.slot(), y = std::move(saved), grad](
-                                        Gradients& gradients, const Tensor& dy) {
-    gradients.add(to, pointwise("backward", grad, dy, *y));
-  });
+  return record(
+      {&x}, std::move(y),
+      [to = x.slot(), y = std::move(saved), grad](Gradients& gradients, const Tensor& dy) {
+        gradients.add(to, pointwise("backward", grad, dy, *y));
+      });
 }
 
 /// Records y = f(x) where f is constant between its jumps.
@@ -38,16 +39,15 @@ inline Var record_step(const Var& x, Tensor y) {
 template <class GradA, class GradB>
 Var record_by_inputs(const Var& a, const Var& b, Tensor y, const GradA& grad_a,
                      const GradB& grad_b) {
-  return record({&a, &b}, std::move(y),
-                [to_a = a.slot(), to_b = b.slot(), a = Saved(a), b = Saved(b), grad_a, grad_b](
-                    Gradients& gradients, const Tensor& dy) {
-                  if (gradients.wanted(to_a))
-                    gradients.add(to_a,
-                                  sum_to(pointwise("backward", grad_a, dy, *a, *b), a->shape()));
-                  if (gradients.wanted(to_b))
-                    gradients.add(to_b,
-                                  sum_to(pointwise("backward", grad_b, dy, *a, *b), b->shape()));
-                });
+  return record(
+      {&a, &b}, std::move(y),
+      [to_a = a.slot(), to_b = b.slot(), a = Saved(a), b = Saved(b), grad_a, grad_b](
+          Gradients& gradients, const Tensor& dy) {
+        if (gradients.wanted(to_a))
+          gradients.add(to_a, sum_to(pointwise("backward", grad_a, dy, *a, *b), a->shape()));
+        if (gradients.wanted(to_b))
+          gradients.add(to_b, sum_to(pointwise("backward", grad_b, dy, *a, *b), b->shape()));
+      });
 }
 
 CFM_ISA_NAMESPACE_END

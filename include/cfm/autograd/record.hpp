@@ -67,9 +67,8 @@ std::vector<Var> record(std::span<const Var* const> inputs, std::vector<Tensor> 
                         Backward backward) {
   Tape* const tape = detail::common_tape(inputs);
   const bool recorded = tape && detail::any_needs_grad(inputs);
-  GradSlot slot = recorded
-                      ? tape->append<false>(values, std::move(backward), &isa_detail::add_gradient)
-                           : -1;
+  GradSlot slot =
+      recorded ? tape->append<false>(values, std::move(backward), &isa_detail::add_gradient) : -1;
   std::vector<Var> out;
   for (Tensor& v : values) out.emplace_back(std::move(v), tape, recorded ? slot++ : -1);
   return out;

@@ -79,8 +79,10 @@ inline void Gradients::add(GradSlot slot, Tensor grad) {
   if (!wanted(slot)) return;
   tape_.check_grad(slot, grad);
   Tensor& sum = tape_.grads_[static_cast<std::size_t>(slot)];
-  if (sum.defined()) tape_.accumulate_(sum, grad);
-  else sum = std::move(grad);
+  if (sum.defined())
+    tape_.accumulate_(sum, grad);
+  else
+    sum = std::move(grad);
 }
 
 inline bool Tape::reached(const Node& node) const {

@@ -94,7 +94,8 @@ class Tape {
   using Accumulate = void (*)(Tensor& sum, const Tensor& grad);
 
   /// Appends a node whose outputs are `values` and returns the slot of the first; the others
-  /// follow. With `single` the backward takes one gradient, else a span of them. For record() alone.
+  /// follow. With `single` the backward takes one gradient, else a span of them. For record()
+  /// alone.
   template <bool single, class Backward>
   GradSlot append(std::span<const Tensor> values, Backward backward, Accumulate accumulate);
 

@@ -59,15 +59,14 @@ inline constexpr CheckKind check_kind<Var> = CheckKind::shape;
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(Tensor value)
-      : value_(std::move(value)), version_(value_.storage().version()) {}
+  explicit Saved(Tensor value) : value_(std::move(value)), version_(value_.storage().version()) {}
   explicit Saved(const Var& v) : Saved(v.value()) {}
 
   /// Errors:  Error if the memory was written since it was saved.
   const Tensor& operator*() const {
-    CFM_CHECK(version_ == value_.storage().version(),
-              concat("backward: a tensor that backward needs was written after it was used: ",
-                     value_));
+    CFM_CHECK(
+        version_ == value_.storage().version(),
+        concat("backward: a tensor that backward needs was written after it was used: ", value_));
     return value_;
   }
   const Tensor* operator->() const { return &**this; }

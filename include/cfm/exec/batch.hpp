@@ -72,6 +72,7 @@ struct LaneTypes {
   static constexpr Index lanes = static_cast<Index>(Register::size);
   static Register load(const T* x) { return Register::load_unaligned(x); }
   static void store(T* y, Register v) { v.store_unaligned(y); }
+  static Register negate(Register v) { return v ^ Register(T(-0.0)); }  // AVX-512: xsimd has 0 - v
   static Register select(Bits c, Register a, Register b) { return xsimd::select(c, a, b); }
   static bool any(Bits c) { return xsimd::any(c); }
   static bool all(Bits c) { return xsimd::all(c); }
@@ -84,6 +85,7 @@ struct LaneTypes<T, Arch, false> {
   static constexpr Index lanes = 1;
   static Register load(const T* x) { return *x; }
   static void store(T* y, Register v) { *y = v; }
+  static Register negate(Register v) { return -v; }
   static Register select(Bits c, Register a, Register b) { return c ? a : b; }
   static bool any(Bits c) { return c; }
   static bool all(Bits c) { return c; }
@@ -144,7 +146,7 @@ struct Batch {
   friend Batch operator-(Batch a, Batch b) { return wrap(a.value - b.value); }
   friend Batch operator*(Batch a, Batch b) { return wrap(a.value * b.value); }
   friend Batch operator/(Batch a, Batch b) { return wrap(a.value / b.value); }
-  friend Batch operator-(Batch a) { return wrap(-a.value); }
+  friend Batch operator-(Batch a) { return wrap(Lanes::negate(a.value)); }
   friend Batch operator+(Batch a) { return a; }
   Batch& operator+=(Batch b) { return *this = *this + b; }
   Batch& operator-=(Batch b) { return *this = *this - b; }

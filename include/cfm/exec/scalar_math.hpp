@@ -8,7 +8,8 @@
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// Loads, stores and functions below accept exactly these numbers: no integer slips in.
+// Templates on Real and no overloads: an integer must not become a float without being asked.
+
 template <Real T>
 T abs(T x) {
   return std::fabs(x);

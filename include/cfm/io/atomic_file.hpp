@@ -44,12 +44,17 @@ class AtomicFile {
 
   /// Flushes the file to the medium, renames it, flushes the directory. Nothing may follow.
   void commit() {
+    if (temporary_.empty()) {
+      file_.sync();
+      return file_.close();
+    }
+    // Whatever may fail comes before the new name.
+    const detail::Descriptor folder(directory(), O_RDONLY | O_DIRECTORY, "open");
     file_.sync();
     file_.close();
-    if (temporary_.empty()) return;
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) detail::throw_io(path_, "replace");
     temporary_.clear();
-    detail::Descriptor(directory(), O_RDONLY | O_DIRECTORY, "open").sync();
+    folder.sync();
   }
 
  private:

@@ -19,7 +19,8 @@ template <std::unsigned_integral T>
 constexpr T swap_bytes(T value) {
   T out = 0;
   for (std::size_t i = 0; i < sizeof(T); ++i)
-    out = static_cast<T>(out | static_cast<T>(value >> (8 * i) & 0xFF) << (8 * (sizeof(T) - 1 - i)));
+    out =
+        static_cast<T>(out | static_cast<T>(value >> (8 * i) & 0xFF) << (8 * (sizeof(T) - 1 - i)));
   return out;
 }
 
@@ -88,8 +89,7 @@ class Cursor {
 
   /// A little-endian integer or float.
   template <class T>
-    requires(std::integral<T> || std::floating_point<T>)
-  T read(std::string_view what) {
+  requires(std::integral<T> || std::floating_point<T>) T read(std::string_view what) {
     using Bits = std::conditional_t<
         sizeof(T) == 1, std::uint8_t,
         std::conditional_t<sizeof(T) == 2, std::uint16_t,

@@ -39,8 +39,8 @@ inline std::vector<std::byte> read_stream(const Descriptor& file) {
     if (n == 0) break;
     used += n;
     if (used > max_stream_bytes)
-      throw IoError(concat(file.path().string(), ": a stream may give at most ", max_stream_bytes,
-                           " bytes"));
+      throw IoError(
+          concat(file.path().string(), ": a stream may give at most ", max_stream_bytes, " bytes"));
   }
   out.resize(used);
   return out;
@@ -83,14 +83,14 @@ inline Storage map_storage(const std::filesystem::path& path) {
   auto map = std::make_shared<MappedFile>(path);
   const auto bytes = map->bytes();
   void* const data = const_cast<std::byte*>(bytes.data());
-  return Storage::foreign(data, bytes.size(), [map = std::move(map)] {}, false);
+  return Storage::foreign(
+      data, bytes.size(), [map = std::move(map)] {}, false);
 }
 
 /// Writes a file so that the path holds the old bytes or all new bytes, whatever fails when: see
 /// AtomicFile. After it returns the bytes are on the medium.
 /// Errors:  IoError "path: cannot ...: reason"; the old file is as it was.
-inline void write_file_atomic(const std::filesystem::path& path,
-                              std::span<const std::byte> bytes) {
+inline void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   AtomicFile file(path);
   file.write(bytes);
   file.commit();

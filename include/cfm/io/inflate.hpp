@@ -159,8 +159,14 @@ class Inflater {
       last = in_.take(1) != 0;
       switch (in_.take(2)) {
         case 0: stored_block(); break;
-        case 1: fixed_codes(); coded_block(); break;
-        case 2: read_codes(); coded_block(); break;
+        case 1:
+          fixed_codes();
+          coded_block();
+          break;
+        case 2:
+          read_codes();
+          coded_block();
+          break;
         default: in_.fail("deflate: block type 3 does not exist");
       }
     }
@@ -269,9 +275,9 @@ class Inflater {
 
 }  // namespace detail
 
-/// The `size` bytes that a deflate stream stands for. `name` and `offset` are the file and the place
-/// of the stream in it, for errors.
-/// Errors:  FormatError for a damaged or truncated stream, for more or fewer bytes than `size`, and
+/// The `size` bytes that a deflate stream stands for. `name` and `offset` are the file and the
+/// place of the stream in it, for errors. Errors:  FormatError for a damaged or truncated stream,
+/// for more or fewer bytes than `size`, and
 ///          for bytes behind the end.
 /// Cost:    linear; memory grows with what was decoded, not with what was promised.
 inline std::vector<std::byte> inflate(std::span<const std::byte> stream, std::uint64_t size,

@@ -89,9 +89,12 @@ inline void append_json(std::string& out, const Json& value, JsonStyle style, in
       out.append(1, '\n').append(static_cast<std::size_t>(style.indent * depth), ' ');
     out += bracket;
   };
-  if (const auto* flag = value.get_if<bool>()) append_text(out, *flag);
-  else if (const auto* number = value.get_if<JsonNumber>()) append_json_number(out, *number);
-  else if (const auto* text = value.get_if<std::string>()) append_json_string(out, *text);
+  if (const auto* flag = value.get_if<bool>())
+    append_text(out, *flag);
+  else if (const auto* number = value.get_if<JsonNumber>())
+    append_json_number(out, *number);
+  else if (const auto* text = value.get_if<std::string>())
+    append_json_string(out, *text);
   else if (const auto* items = value.get_if<Json::Array>()) {
     out += '[';
     for (const Json& item : *items) {

@@ -63,10 +63,11 @@ class Json {
   template <std::same_as<bool> T>  // a template, or pointers would convert to bool
   Json(T value) : value_(value) {}
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  Json(T value) {
-    if (std::in_range<std::int64_t>(value)) value_ = JsonNumber(static_cast<std::int64_t>(value));
-    else value_ = JsonNumber(static_cast<std::uint64_t>(value));
+  requires(!std::same_as<T, bool>) Json(T value) {
+    if (std::in_range<std::int64_t>(value))
+      value_ = JsonNumber(static_cast<std::int64_t>(value));
+    else
+      value_ = JsonNumber(static_cast<std::uint64_t>(value));
   }
   template <std::floating_point T>
   Json(T value) : value_(JsonNumber(static_cast<double>(value))) {}
@@ -121,9 +122,9 @@ inline bool operator==(const JsonObject& a, const JsonObject& b) {
 }
 
 inline std::size_t JsonObject::lower_bound(std::string_view key) const {
-  const auto at = std::lower_bound(
-      sorted_.begin(), sorted_.end(), key,
-      [&](std::uint32_t i, std::string_view k) { return members_[i].first < k; });
+  const auto at =
+      std::lower_bound(sorted_.begin(), sorted_.end(), key,
+                       [&](std::uint32_t i, std::string_view k) { return members_[i].first < k; });
   return static_cast<std::size_t>(at - sorted_.begin());
 }
 
@@ -212,9 +213,7 @@ class JsonRef {
   }
 
   /// Number of items or members.
-  std::size_t size() const {
-    return kind() == JsonKind::object ? object().size() : array().size();
-  }
+  std::size_t size() const { return kind() == JsonKind::object ? object().size() : array().size(); }
   JsonRef operator[](std::size_t i) const {
     if (i >= array().size()) fail("has ", array().size(), " items, wanted item ", i);
     return child(array()[i]);
@@ -273,8 +272,10 @@ inline std::string JsonRef::path() const {
       if (top.next < members->size()) inner = &members->begin()[top.next].second;
     }
     ++top.next;
-    if (inner) steps.push_back({inner, 0});
-    else steps.pop_back();
+    if (inner)
+      steps.push_back({inner, 0});
+    else
+      steps.pop_back();
   }
   std::string out = "$";
   for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
@@ -298,7 +299,7 @@ struct JsonDocument {
 struct JsonOptions {
   int depth = max_json_depth;                 ///< nesting of arrays and objects
   std::size_t values = std::size_t{1} << 24;  ///< numbers, strings, arrays ... in total
-  bool unique_keys = true;                    ///< reject objects with a key twice; else the last wins
+  bool unique_keys = true;  ///< reject objects with a key twice; else the last wins
 };
 
 /// The next value of a reader as a tree.

@@ -144,8 +144,8 @@ class JsonReader {
   }
 
   void skip_space() {
-    while (!at_end() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' ||
-                         text_[at_] == '\t'))
+    while (!at_end() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
       ++at_;
   }
 
@@ -223,7 +223,8 @@ inline bool is_tiny_number(std::string_view number) {
   for (char c : digits) exponent = std::min<std::int64_t>(exponent * 10 + (c - '0'), 1 << 30);
   const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
   return static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) +
-             (negative ? -exponent : exponent) < 0;
+             (negative ? -exponent : exponent) <
+         0;
 }
 
 }  // namespace detail
@@ -232,8 +233,10 @@ inline JsonNumber JsonReader::number() {
   expect(JsonKind::number);
   const std::size_t begin = at_;
   if (look() == '-') ++at_;
-  if (look() == '0') ++at_;
-  else digits();
+  if (look() == '0')
+    ++at_;
+  else
+    digits();
   if (is_digit(look())) fail("a number may not begin with zeros");
   bool integer = true;
   if (look() == '.') {
@@ -267,10 +270,12 @@ inline std::uint32_t JsonReader::hex4() {
   for (int i = 0; i < 4; ++i, ++at_) {
     const char c = look();
     const char lower = static_cast<char>(c | 0x20);
-    if (is_digit(c)) value = value * 16 + static_cast<std::uint32_t>(c - '0');
+    if (is_digit(c))
+      value = value * 16 + static_cast<std::uint32_t>(c - '0');
     else if (lower >= 'a' && lower <= 'f')
       value = value * 16 + static_cast<std::uint32_t>(lower - 'a' + 10);
-    else fail("\\u needs four hexadecimal digits");
+    else
+      fail("\\u needs four hexadecimal digits");
   }
   return value;
 }

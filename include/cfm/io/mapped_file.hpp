@@ -40,9 +40,7 @@ class MappedFile {
     if (data_ != nullptr) ::munmap(data_, size_);
   }
 
-  std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(data_), size_};
-  }
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
 
  private:
   void* data_ = nullptr;

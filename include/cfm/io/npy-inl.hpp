@@ -20,9 +20,18 @@ struct NpyType {
   DType dtype;
 };
 inline constexpr std::array<NpyType, 12> npy_types{{
-    {"b1", DType::boolean}, {"i1", DType::i8}, {"i2", DType::i16}, {"i4", DType::i32},
-    {"i8", DType::i64}, {"u1", DType::u8}, {"u2", DType::u16}, {"u4", DType::u32},
-    {"u8", DType::u64}, {"f2", DType::f16}, {"f4", DType::f32}, {"f8", DType::f64},
+    {"b1", DType::boolean},
+    {"i1", DType::i8},
+    {"i2", DType::i16},
+    {"i4", DType::i32},
+    {"i8", DType::i64},
+    {"u1", DType::u8},
+    {"u2", DType::u16},
+    {"u4", DType::u32},
+    {"u8", DType::u64},
+    {"f2", DType::f16},
+    {"f4", DType::f32},
+    {"f8", DType::f64},
 }};
 
 // Reads the header: the literal of a Python dictionary with three known keys. Nothing is evaluated.
@@ -99,14 +108,16 @@ class NpyHeader {
   void read_type(const NpyOptions& options) {
     skip_space();
     if (look() == '[' || look() == '(')
-      throw UnsupportedError(concat(text_.name(), ":", text_.offset(),
-                                    ": arrays of records are not supported"));
+      throw UnsupportedError(
+          concat(text_.name(), ":", text_.offset(), ": arrays of records are not supported"));
     const std::uint64_t place = text_.offset();
     const std::string_view descr = quoted();
     std::string_view code = descr;
     const char mark = code.empty() ? '\0' : code[0];
-    if (mark == '<' || mark == '>' || mark == '|' || mark == '=') code.remove_prefix(1);
-    else text_.fail("descr must begin with a byte order");
+    if (mark == '<' || mark == '>' || mark == '|' || mark == '=')
+      code.remove_prefix(1);
+    else
+      text_.fail("descr must begin with a byte order");
     order = mark == '<'   ? std::endian::little
             : mark == '>' ? std::endian::big
                           : std::endian::native;
@@ -141,8 +152,8 @@ class NpyHeader {
     while (!accept(')')) {
       if (!comma) text_.fail("a comma must stand between extents");
       if (shape.rank() == max_rank)
-        throw UnsupportedError(concat(text_.name(), ":", text_.offset(),
-                                      ": arrays have at most ", max_rank, " dimensions in cfm"));
+        throw UnsupportedError(concat(text_.name(), ":", text_.offset(), ": arrays have at most ",
+                                      max_rank, " dimensions in cfm"));
       shape.push_back(read_extent());
       comma = accept(',');
     }
@@ -274,8 +285,9 @@ inline void write_npz(const std::filesystem::path& path,
   ZipWriter writer([&](auto bytes) { file.write(bytes); });
   for (const auto& array : arrays) {
     const std::string head = detail::npy_head(array.second, options);
-    emit_little(array.second,
-                [&](auto data) { writer.add(array.first + ".npy", {as_bytes(head), data}); });
+    emit_little(array.second, [&](auto data) {
+      writer.add(array.first + ".npy", {as_bytes(head), data});
+    });
   }
   writer.finish();
   file.commit();

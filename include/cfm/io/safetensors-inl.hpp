@@ -37,8 +37,9 @@ inline std::optional<Shape> safetensors_shape(const SafetensorsEntry& entry, std
   }
 }
 
-inline std::string safetensors_header(const std::vector<const std::pair<std::string, Tensor>*>& order,
-                                      const SafetensorsMetadata& metadata) {
+inline std::string safetensors_header(
+    const std::vector<const std::pair<std::string, Tensor>*>& order,
+    const SafetensorsMetadata& metadata) {
   std::string out = "{";
   const auto separate = [&] {
     if (out.size() > 1) out += ',';
@@ -74,13 +75,14 @@ void emit_safetensors(std::span<const std::pair<std::string, Tensor>> tensors,
   for (const auto& item : tensors) order.push_back(&item);
   const auto type_index = [](DType dtype) {
     return std::find_if(safetensors_types.begin(), safetensors_types.end(),
-                        [&](const auto& t) { return t.dtype == dtype; }) - safetensors_types.begin();
+                        [&](const auto& t) { return t.dtype == dtype; }) -
+           safetensors_types.begin();
   };
   const auto by_name = [](const auto* a, const auto* b) { return a->first < b->first; };
   std::sort(order.begin(), order.end(), by_name);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    CFM_CHECK(order[i]->first != safetensors_metadata_key,
-              "safetensors: this name is reserved", order[i]->first);
+    CFM_CHECK(order[i]->first != safetensors_metadata_key, "safetensors: this name is reserved",
+              order[i]->first);
     CFM_CHECK(i == 0 || order[i - 1]->first != order[i]->first,
               "safetensors: two tensors have one name", order[i]->first);
   }
@@ -128,8 +130,7 @@ inline SafetensorsFile parse_safetensors(const Storage& bytes, std::string name,
   const std::string_view text = cursor.text(length, "the header");
   if (const std::size_t valid = valid_utf8_prefix(text); valid != text.size())
     throw FormatError(concat(name, ":", 8 + valid, ": the header is not UTF-8"));
-  if (!text.starts_with('{'))
-    throw FormatError(concat(name, ":8: the header must begin with {"));
+  if (!text.starts_with('{')) throw FormatError(concat(name, ":8: the header must begin with {"));
   detail::SafetensorsHeader header(text, name);
   const auto buffer = cursor.rest();
   detail::check_safetensors_layout(header.entries, buffer.size(), name);
@@ -202,7 +203,8 @@ inline SafetensorsFile read_safetensors_shards(const std::filesystem::path& inde
     const auto claim = [&](const std::string& tensor) {
       const auto [at, is_new] = owner.emplace(tensor, file);
       if (!is_new)
-        throw FormatError(concat(out.name, ": tensor \"", tensor, "\" is in ", at->second, " and in ", file));
+        throw FormatError(
+            concat(out.name, ": tensor \"", tensor, "\" is in ", at->second, " and in ", file));
     };
     for (auto& item : part.tensors) {
       claim(item.first);

@@ -22,8 +22,8 @@ using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
 
 /// How to read safetensors files.
 struct SafetensorsOptions {
-  bool map = false;                         ///< map the file instead of reading it: see MappedFile
-  std::size_t max_header = 100'000'000;     ///< bytes of the header; the limit of the reference
+  bool map = false;                      ///< map the file instead of reading it: see MappedFile
+  std::size_t max_header = 100'000'000;  ///< bytes of the header; the limit of the reference
 };
 
 /// What a safetensors file holds.
@@ -70,7 +70,7 @@ std::vector<std::byte> safetensors_bytes(std::span<const std::pair<std::string, 
 
 /// `model.safetensors.index.json`: which of several files holds which tensor.
 struct SafetensorsIndex {
-  std::string name;  ///< what errors call it: the path
+  std::string name;                                            ///< what errors call it: the path
   std::map<std::string, std::string, std::less<>> weight_map;  ///< tensor name to file name
   std::vector<std::string> files;                              ///< sorted, each once
 };

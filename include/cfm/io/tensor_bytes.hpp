@@ -64,8 +64,8 @@ inline Tensor tensor_over_bytes(const Storage& whole, std::span<const std::byte>
   if (!usable || bytes.empty()) return tensor_from_bytes(bytes, dtype, shape);
   CFM_CHECK(static_cast<Index>(bytes.size()) == shape.size() * size_of(dtype),
             "tensor_over_bytes: as many bytes as the shape needs", shape, bytes.size());
-  Storage part = Storage::foreign(const_cast<std::byte*>(bytes.data()), bytes.size(),
-                                  [whole] {}, whole.writable());
+  Storage part = Storage::foreign(
+      const_cast<std::byte*>(bytes.data()), bytes.size(), [whole] {}, whole.writable());
   return Tensor(std::move(part), dtype, shape, row_major(shape));
 }
 

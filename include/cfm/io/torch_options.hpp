@@ -9,8 +9,8 @@ CFM_NAMESPACE_BEGIN
 
 /// How to read torch checkpoints, and what they may cost.
 struct TorchOptions {
-  bool map = false;         ///< map the file instead of reading it: see MappedFile
-  bool verify_crc = true;   ///< torch can be told to write checksums that are wrong
+  bool map = false;        ///< map the file instead of reading it: see MappedFile
+  bool verify_crc = true;  ///< torch can be told to write checksums that are wrong
   /// Objects of classes that cfm does not know become dictionaries of their state. Nothing of the
   /// class is run; references back to an object that is being listed are left out. Off: such files
   /// are refused.

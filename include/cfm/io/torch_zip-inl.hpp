@@ -109,14 +109,16 @@ inline std::vector<std::pair<std::string, Tensor>> TorchFile::below(std::string_
   return out;
 }
 
-/// Turns the pickle of an archive into a TorchFile.
+namespace detail {
+
+// Turns the pickle of an archive into a TorchFile.
 class TorchBuilder {
  public:
   static TorchFile build(const Storage& bytes, std::string name, const TorchOptions& options) {
     auto content = std::make_shared<TorchValue::Content>();
     content->name = std::move(name);
-    detail::TorchUnpickler unpickler(bytes, content->name, options);
-    const detail::PickleId root = unpickler.run();
+    TorchUnpickler unpickler(bytes, content->name, options);
+    const PickleId root = unpickler.run();
     content->arena = std::move(unpickler.arena);
     content->tensors = std::move(unpickler.tensors);
     TorchFile out;
@@ -164,8 +166,7 @@ class TorchBuilder {
       }
       const std::size_t i = top.next++, before = path.size();
       const TorchValue item = top.value[i];
-      const std::string step =
-          top.value.kind() == TorchKind::dict ? top.value.key(i) : concat(i);
+      const std::string step = top.value.kind() == TorchKind::dict ? top.value.key(i) : concat(i);
       path += concat(path.empty() ? "" : ".", step);
       const std::size_t depth = levels.size();
       visit(item, before);
@@ -173,16 +174,17 @@ class TorchBuilder {
     }
     std::sort(file.tensors.begin(), file.tensors.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
-    const auto twice = std::adjacent_find(
-        file.tensors.begin(), file.tensors.end(),
-        [](const auto& a, const auto& b) { return a.first == b.first; });
-    if (twice != file.tensors.end())
-      file.root.fail("two tensors are named \"", twice->first, "\"");
+    const auto twice =
+        std::adjacent_find(file.tensors.begin(), file.tensors.end(),
+                           [](const auto& a, const auto& b) { return a.first == b.first; });
+    if (twice != file.tensors.end()) file.root.fail("two tensors are named \"", twice->first, "\"");
   }
 };
 
+}  // namespace detail
+
 inline TorchFile parse_torch(const Storage& bytes, std::string name, const TorchOptions& options) {
-  return TorchBuilder::build(bytes, std::move(name), options);
+  return detail::TorchBuilder::build(bytes, std::move(name), options);
 }
 
 inline TorchFile read_torch(const std::filesystem::path& path, const TorchOptions& options) {

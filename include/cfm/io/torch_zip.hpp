@@ -15,9 +15,21 @@
 
 CFM_NAMESPACE_BEGIN
 
+namespace detail {
+class TorchBuilder;
+}
+
 /// What a value of a checkpoint is; `other` is a class, a bare storage and the like.
 enum class TorchKind : std::uint8_t {
-  none, boolean, integer, number, string, list, dict, tensor, other
+  none,
+  boolean,
+  integer,
+  number,
+  string,
+  list,
+  dict,
+  tensor,
+  other
 };
 
 /// A value of a checkpoint. Cheap to copy; keeps the checkpoint alive. Lists stand for tuples too.
@@ -38,14 +50,15 @@ class TorchValue {
   std::size_t size() const;
   /// Item i of a list, value i of a dictionary.
   TorchValue operator[](std::size_t i) const;
-  /// Key i of a dictionary as text: strings as they are, integers in decimal, tuples joined by "__".
+  /// Key i of a dictionary as text: strings as they are, integers in decimal, tuples joined by
+  /// "__".
   std::string key(std::size_t i) const;
   /// The value of a key, or nothing.   Cost:  linear in the number of keys.
   std::optional<TorchValue> find(std::string_view key) const;
   TorchValue operator[](std::string_view key) const;
 
  private:
-  friend class TorchBuilder;
+  friend class detail::TorchBuilder;
   friend struct TorchFile;
   struct Content {
     std::string name;  // of the file
@@ -90,9 +103,9 @@ struct TorchFile {
 
 /// Reads a checkpoint. A data-only interpreter runs the few pickle opcodes that build dictionaries,
 /// lists, tuples, text and numbers, and knows by name what torch needs for tensors; whatever else a
-/// pickle may ask for is refused, nothing is imported or called. Tensors share the bytes of the file
-/// and keep their strides; tensors that shared memory in torch share it here.
-/// Errors:  IoError; FormatError "file:offset: ..."; UnsupportedError for other classes and
+/// pickle may ask for is refused, nothing is imported or called. Tensors share the bytes of the
+/// file and keep their strides; tensors that shared memory in torch share it here. Errors: IoError;
+/// FormatError "file:offset: ..."; UnsupportedError for other classes and
 ///          functions (see TorchOptions::records), sparse, quantized and complex tensors, and files
 ///          of torch before 1.6.
 /// Source:  torch/serialization.py, torch/_utils.py.

@@ -49,7 +49,8 @@ inline ZipArchive::Directory ZipArchive::find_directory() const {
   for (std::size_t at = last + 1; at-- > first;) {
     if (detail::load_little<std::uint32_t>(bytes_.data() + at) != detail::zip_end) continue;
     Cursor cursor(bytes_.subspan(at + 4), name_, at + 4);
-    const auto disk = cursor.read<std::uint16_t>("disk"), start = cursor.read<std::uint16_t>("disk");
+    const auto disk = cursor.read<std::uint16_t>("disk"),
+               start = cursor.read<std::uint16_t>("disk");
     const auto here = cursor.read<std::uint16_t>("count");
     Directory out{};
     out.count = cursor.read<std::uint16_t>("count");
@@ -85,8 +86,7 @@ inline ZipArchive::Directory ZipArchive::read_zip64(std::uint64_t end, Directory
   if (where != end - locator - record)
     fail(end - locator, "the zip64 end record must stand right before its locator");
   Cursor big(bytes_.subspan(where, record), name_, where);
-  if (big.read<std::uint32_t>("record") != detail::zip64_end)
-    fail(where, "no zip64 end record");
+  if (big.read<std::uint32_t>("record") != detail::zip64_end) fail(where, "no zip64 end record");
   if (big.read<std::uint64_t>("size") != record - 12)
     fail(where, "zip64 end records are 56 bytes long");
   big.take(4, "versions");
@@ -247,8 +247,8 @@ inline void ZipWriter::add(const std::string& name,
   while (padding > 0 && padding < 4) padding += alignment_;
   std::vector<std::byte> out;
   const auto put = [&]<class T>(T value) { detail::append_little(out, value); };
-  const std::uint32_t size = big ? static_cast<std::uint32_t>(detail::zip_none32)
-                                 : static_cast<std::uint32_t>(entry.size);
+  const std::uint32_t size =
+      big ? static_cast<std::uint32_t>(detail::zip_none32) : static_cast<std::uint32_t>(entry.size);
   put(detail::zip_local);
   for (unsigned field : {big ? 45u : 20u, unsigned{detail::zip_utf8}, 0u, 0u, 0x21u})
     put(static_cast<std::uint16_t>(field));  // version, flags, method, time, date
@@ -275,8 +275,12 @@ inline void ZipWriter::add(const std::string& name,
 inline void ZipWriter::finish() {
   const std::uint64_t begin = at_;
   std::vector<std::byte> out;
-  const auto put16 = [&](std::uint64_t v) { detail::append_little(out, static_cast<std::uint16_t>(v)); };
-  const auto put32 = [&](std::uint64_t v) { detail::append_little(out, static_cast<std::uint32_t>(v)); };
+  const auto put16 = [&](std::uint64_t v) {
+    detail::append_little(out, static_cast<std::uint16_t>(v));
+  };
+  const auto put32 = [&](std::uint64_t v) {
+    detail::append_little(out, static_cast<std::uint32_t>(v));
+  };
   const auto put64 = [&](std::uint64_t v) { detail::append_little(out, v); };
   const auto small = [](std::uint64_t v) { return std::min(v, detail::zip_none32); };
   for (const Entry& entry : entries_) {
@@ -284,8 +288,8 @@ inline void ZipWriter::finish() {
     const bool big_offset = entry.offset >= detail::zip_none32;
     const unsigned extra = (big_size ? 16u : 0u) + (big_offset ? 8u : 0u);
     put32(detail::zip_central);
-    for (unsigned field : {extra > 0 ? 45u : 20u, extra > 0 ? 45u : 20u, unsigned{detail::zip_utf8},
-                           0u, 0u, 0x21u})
+    for (unsigned field :
+         {extra > 0 ? 45u : 20u, extra > 0 ? 45u : 20u, unsigned{detail::zip_utf8}, 0u, 0u, 0x21u})
       put16(field);  // made by, needs, flags, method, time, date
     put32(entry.crc);
     put32(small(entry.size));

@@ -11,11 +11,11 @@ CFM_NAMESPACE_BEGIN
 /// What a reduction does to a shape. The reduced dimensions are put last: a row is what becomes
 /// one number.
 struct Reduction {
-  Shape kept;         ///< the result with extents of 1 in place of the reduced ones
-  Shape dropped;      ///< the result without the reduced ones
-  Extents order;      ///< dimensions of the operand, the reduced ones last
-  Index rows = 1;     ///< elements of the result
-  Index length = 1;   ///< elements that one of them is made of
+  Shape kept;        ///< the result with extents of 1 in place of the reduced ones
+  Shape dropped;     ///< the result without the reduced ones
+  Extents order;     ///< dimensions of the operand, the reduced ones last
+  Index rows = 1;    ///< elements of the result
+  Index length = 1;  ///< elements that one of them is made of
 
   /// No dimensions means all of them.
   /// Errors:  ShapeError for a dimension that is not there or named twice; the text names `op`.
@@ -49,8 +49,8 @@ CFM_ISA_NAMESPACE_BEGIN
 /// f(row of the result, length, rows of the operands ...) for every row along `dim`; the result and
 /// the operands have one shape and type.
 template <class F, class... Rest>
-  requires(std::same_as<Rest, Tensor> && ...)
-Tensor map_rows(std::string_view op, const F& f, int dim, const Tensor& x, const Rest&... rest) {
+requires(std::same_as<Rest, Tensor>&&...) Tensor
+    map_rows(std::string_view op, const F& f, int dim, const Tensor& x, const Rest&... rest) {
   isa_detail::check_same_types(op, {&x, &rest...});
   const Reduction reduction(x.shape(), {normalize_dim(dim, x.rank(), op)}, op);
   if (x.rank() == 0) return map_rows(op, f, 0, x.reshape({1}), rest.reshape({1})...).reshape({});

@@ -13,6 +13,8 @@ namespace detail {
 // order of summation depends on k alone, whatever the blocking of rows and columns.
 inline constexpr Index gemm_k_block = 256;
 inline constexpr Index gemm_rows = 6;  // of a register tile
+// Columns of b that are packed together: a multiple of every panel's width.
+inline constexpr Index gemm_columns = 128;
 
 /// out[m, n] = a[m, k] b[k, n] + beta out, any strides but a dense last one of out.
 template <class T>
@@ -107,22 +109,32 @@ inline void gemm_tile_of(Index rows, Index kc, const T* a, Index a_row, Index a_
   }
 }
 
-// Columns [0, columns) of kc rows of b as [kc][width], padded with zeros.
+// Columns [0, columns) of kc rows of b as panels of `width`, each [kc][width], the last one padded
+// with zeros.
 template <class T>
 inline void gemm_pack_b(Index kc, Index columns, Index width, const T* b, Index b_row, Index b_col,
                         T* HWY_RESTRICT to) {
-  if (b_col == 1) {
-    for (Index k = 0; k < kc; ++k, to += width) {
-      std::copy_n(b + k * b_row, columns, to);
-      std::fill(to + columns, to + width, T{0});
+  Index j = 0;
+  if (b_col == 1) {  // all full panels together: long reads of each row
+    const hn::ScalableTag<T> d;
+    const Index lanes = width / 2, panels = columns / width;
+    for (Index k = 0; k < kc; ++k)
+      for (Index p = 0; p < panels; ++p) {
+        const T* const from = b + k * b_row + p * width;
+        T* const at = to + (p * kc + k) * width;
+        const auto b0 = hn::LoadU(d, from), b1 = hn::LoadU(d, from + lanes);
+        hn::StoreU(b0, d, at);
+        hn::StoreU(b1, d, at + lanes);
+      }
+    j = panels * width;
+    to += panels * kc * width;
+  }
+  for (; j < columns; j += width, to += kc * width)
+    for (Index c = 0; c < width; ++c) {
+      const T* const column = b + (j + c) * b_col;
+      if (j + c < columns) for (Index k = 0; k < kc; ++k) to[k * width + c] = column[k * b_row];
+      else for (Index k = 0; k < kc; ++k) to[k * width + c] = T{0};
     }
-    return;
-  }
-  for (Index j = 0; j < width; ++j) {
-    const T* const column = b + j * b_col;
-    if (j < columns) for (Index k = 0; k < kc; ++k) to[k * width + j] = column[k * b_row];
-    else for (Index k = 0; k < kc; ++k) to[k * width + j] = T{0};
-  }
 }
 
 // Rows of a, six by six, each group as [kc][rows of the group].
@@ -139,33 +151,35 @@ inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
   }
 }
 
-// One block. `packed` has room for m * min(k, gemm_k_block) elements, or is null: then a is read in
-// place. Packing and blocking do not change the result.
+// One block. `packed_a` has room for m * min(k, gemm_k_block) elements, or is null: then a is read
+// in place. `packed_b` has room for gemm_columns columns of as many rows. Packing and blocking do
+// not change the result.
 template <class T>
-inline void gemm_block(const detail::GemmBlock<T>& g, T* packed) {
-  const hn::ScalableTag<T> d;
-  const Index width = 2 * static_cast<Index>(hn::Lanes(d));
-  HWY_ALIGN T panel[static_cast<std::size_t>(detail::gemm_k_block) * 2 * hn::MaxLanes(d)];
+inline void gemm_block(const detail::GemmBlock<T>& g, T* packed_a, T* packed_b) {
+  const Index width = 2 * lanes_of<T>();
   const bool b_in_place = g.b_col == 1 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096);
   for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
     const Index kc = std::min(detail::gemm_k_block, g.k - k0);
     const T* const a = g.a + k0 * g.a_col;
-    if (packed != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed);
+    if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
     const T beta = k0 == 0 ? g.beta : T{1};
     for (Index j = 0; j < g.n; j += width) {
       const Index columns = std::min(width, g.n - j);
       const T* b = g.b + k0 * g.b_row + j * g.b_col;
       Index ldb = g.b_row;
       if (!b_in_place || columns < width) {
-        gemm_pack_b(kc, columns, width, b, g.b_row, g.b_col, panel);
-        b = panel;
+        const Index within = b_in_place ? 0 : j % detail::gemm_columns;
+        if (within == 0)
+          gemm_pack_b(kc, std::min(detail::gemm_columns, g.n - j), width, b, g.b_row, g.b_col,
+                      packed_b);
+        b = packed_b + within * kc;
         ldb = width;
       }
-      const T* pa = packed;
+      const T* pa = packed_a;
       for (Index i = 0; i < g.m; i += detail::gemm_rows) {
         const Index rows = std::min(detail::gemm_rows, g.m - i);
         T* const c = g.out + i * g.out_row + j;
-        if (packed != nullptr) {
+        if (packed_a != nullptr) {
           gemm_tile_of(rows, kc, pa, Index{1}, rows, b, ldb, c, g.out_row, columns, beta);
           pa += rows * kc;
         } else {

@@ -14,7 +14,7 @@ template <class T, class Place>
 void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
   if (count == 0 || shape.m == 0 || shape.n == 0) return;
   // Blocks of rows keep their part of a in the second-level cache; columns are split for threads.
-  constexpr Index row_block = 96;
+  constexpr Index row_block = 144;
   const Index row_blocks = (shape.m + row_block - 1) / row_block;
   const Index column_block = row_blocks * count >= 4 ? 1024 : 256;
   const Index column_blocks = (shape.n + column_block - 1) / column_block;
@@ -27,7 +27,8 @@ void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
   const bool pack_a = shape.n > 64 && shape.m * shape.k > 4096;
   parallel_for(count * row_blocks * column_blocks, together, [&](Index begin, Index end) {
     const Index kc = std::min(detail::gemm_k_block, shape.k);
-    const detail::Scratch<T> packed(pack_a ? std::min(row_block, shape.m) * kc : 0);
+    const detail::Scratch<T> packed_a(pack_a ? std::min(row_block, shape.m) * kc : 0);
+    const detail::Scratch<T> packed_b(kc * std::min(detail::gemm_columns, (shape.n + 63) / 64 * 64));
     for (Index task = begin; task < end; ++task) {
       detail::GemmBlock<T> g = shape;
       place(task / (row_blocks * column_blocks), g);
@@ -39,7 +40,7 @@ void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
       g.b += j * g.b_col;
       g.out += i * g.out_row + j;
       if (shape.k > 0) {
-        CFM_CALL(gemm_block)(g, packed.data());
+        CFM_CALL(gemm_block)(g, packed_a.data(), packed_b.data());
       } else {  // an empty sum
         for (Index r = 0; r < g.m; ++r)
           for (Index c = 0; c < g.n; ++c) {
@@ -122,7 +123,9 @@ struct BatchSteps {
   }
 };
 
-inline Shape leading(const Tensor& t) { return Shape(t.shape().span().first(t.shape().span().size() - 2)); }
+inline Shape leading(const Tensor& t) {
+  return Shape(t.shape().span().first(static_cast<std::size_t>(t.rank() - 2)));
+}
 
 }  // namespace isa_detail
 

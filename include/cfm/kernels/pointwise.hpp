@@ -21,8 +21,8 @@ struct PointwisePlan {
   static constexpr std::size_t max_inputs = 5;
 
   // out[0 .. n) from the inputs, which advance by `step` elements.
-  using Run = void (*)(const void* f, std::byte* out, const std::byte* const* in,
-                       const Index* step, Index n);
+  using Run = void (*)(const void* f, std::byte* out, const std::byte* const* in, const Index* step,
+                       Index n);
 
   Extents extent;
   std::array<Strides, max_inputs> stride;
@@ -93,9 +93,8 @@ inline void run_pointwise(const PointwisePlan& plan, PointwisePlan::Run run, con
                           std::byte* out, Index out_bytes, Index size) {
   Index bytes = out_bytes;
   for (std::size_t k = 0; k < plan.inputs; ++k) bytes += plan.bytes[k];
-  parallel_for(size, grain_for(bytes), [&](Index begin, Index end) {
-    plan.run_chunk(run, f, out, out_bytes, begin, end);
-  });
+  parallel_for(size, grain_for(bytes),
+               [&](Index begin, Index end) { plan.run_chunk(run, f, out, out_bytes, begin, end); });
 }
 
 inline void check_same_types(std::string_view op, std::initializer_list<const Tensor*> operands) {
@@ -127,7 +126,8 @@ struct PointwiseRun {
 /// Errors:  ShapeError if the shapes do not broadcast. The dtypes are the caller's to check.
 template <class... In, class F, class... Tensors>
 Tensor pointwise_as(const F& f, const Tensors&... x) {
-  static_assert(sizeof...(In) == sizeof...(Tensors));
+  static_assert(sizeof...(In) == sizeof...(Tensors) &&
+                sizeof...(In) <= isa_detail::PointwisePlan::max_inputs);
   using Out = std::invoke_result_t<const F&, In...>;
   Shape shape = std::get<0>(std::forward_as_tuple(x...)).shape();
   ((shape = x.shape() == shape ? shape : broadcast(shape, x.shape())), ...);
@@ -154,8 +154,8 @@ Tensor pointwise_as(const F& f, const Tensors&... x) {
 /// compiled at the flags of the caller's unit and runs on several threads: it must be pure.
 /// Errors:  ShapeError if the shapes do not broadcast; TypeError unless all are f32 or all f64.
 template <class F, class... Rest>
-  requires(std::same_as<Rest, Tensor> && ...)
-Tensor pointwise(std::string_view op, const F& f, const Tensor& x, const Rest&... rest) {
+requires(std::same_as<Rest, Tensor>&&...) Tensor
+    pointwise(std::string_view op, const F& f, const Tensor& x, const Rest&... rest) {
   isa_detail::check_same_types(op, {&x, &rest...});
   return visit_real(x.dtype(), op, [&]<class T>(std::type_identity<T>) {
     return pointwise_as<T, std::conditional_t<true, T, Rest>...>(f, x, rest...);

@@ -12,7 +12,7 @@
 CFM_ISA_NAMESPACE_BEGIN
 
 /// Sum. Of integers and bools it is an i64 (u64 for u64) that wraps around; 0 for no elements.
-/// Error bound: (n / (4 lanes) + 20) eps times the sum of absolute values, n at most 8192.
+/// Error bound: (n / (4 lanes) + 20) eps times the sum of absolute values, n at most 1024.
 inline Tensor sum(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
   if (is_floating(x.dtype())) return isa_detail::fold_real<detail::FoldSum>("sum", x, dims, keepdim);
   return isa_detail::fold_integer<detail::FoldSum>("sum", x, dims, keepdim);

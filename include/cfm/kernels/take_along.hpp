@@ -57,13 +57,13 @@ inline Tensor take_along(const Tensor& x, int dim, const Tensor& index) {
       const T* const source = x.data<T>();
       const I* const place = places.data<I>();
       T* const target = out.data<T>();
-      isa_detail::for_each_line(x, d, places.shape(), sizeof(T) + sizeof(I),
-                                [&](Index offset, Index step, Index first) {
-        for (Index i = first; i < first + places.shape().back(); ++i) {
-          const Index at = isa_detail::checked_position(place[i], extent, "take_along");
-          target[i] = source[offset + at * step];
-        }
-      });
+      isa_detail::for_each_line(
+          x, d, places.shape(), sizeof(T) + sizeof(I), [&](Index offset, Index step, Index first) {
+            for (Index i = first; i < first + places.shape().back(); ++i) {
+              const Index at = isa_detail::checked_position(place[i], extent, "take_along");
+              target[i] = source[offset + at * step];
+            }
+          });
     });
   });
   return out.transpose(d, -1).contiguous();
@@ -92,11 +92,12 @@ inline void add_along(Tensor& target, int dim, const Tensor& index, const Tensor
       const T* const value = values.data<T>();
       isa_detail::for_each_line(target, d, places.shape(), sizeof(T) + sizeof(I),
                                 [&](Index offset, Index step, Index first) {
-        for (Index i = first; i < first + places.shape().back(); ++i) {
-          const Index at = isa_detail::checked_position(place[i], extent, "add_along");
-          sum[offset + at * step] += value[i];
-        }
-      });
+                                  for (Index i = first; i < first + places.shape().back(); ++i) {
+                                    const Index at =
+                                        isa_detail::checked_position(place[i], extent, "add_along");
+                                    sum[offset + at * step] += value[i];
+                                  }
+                                });
     });
   });
 }

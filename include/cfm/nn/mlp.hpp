@@ -75,7 +75,8 @@ class Mlp {
       stage.norm_number = number + (active && !norm_first ? 1 : 0);
       if (config.norm == Norm::batch) stage.batch_norm = BatchNorm1d(config.hidden, init.next());
       if (config.norm == Norm::layer) stage.layer_norm = LayerNorm(config.hidden, init.next());
-      number += (config.norm != Norm::none ? 1 : 0) + (active ? 1 : 0) + (config.dropout > 0 ? 1 : 0);
+      number += (config.norm != Norm::none ? 1 : 0) + (active ? 1 : 0);
+      number += config.dropout > 0 ? 1 : 0;
     }
   }
 

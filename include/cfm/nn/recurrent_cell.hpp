@@ -17,7 +17,7 @@
 CFM_ISA_NAMESPACE_BEGIN
 
 /// The weights that all cells have: `gates` blocks of rows for the input and for the hidden state,
-/// uniform in +-1 / sqrt(hidden) at first. Tensors are named weight_ih, weight_hh, bias_ih, bias_hh.
+/// uniform in +-1 / sqrt(hidden) at first. The tensors are weight_ih, weight_hh, bias_ih, bias_hh.
 /// Shapes:  weight_ih [gates hidden, in], weight_hh [gates hidden, hidden], biases [gates hidden].
 template <WeightMatrix W>
 class RecurrentWeights {
@@ -51,8 +51,9 @@ class RecurrentWeights {
   }
 };
 
-/// Gated recurrent unit: r = s(W_ir x + W_hr h), z = s(W_iz x + W_hz h), n = tanh(W_in x + r W_hn h),
-/// h' = (1 - z) n + z h, every W with its bias; blocks of rows in the order r, z, n.
+/// Gated recurrent unit: r = s(W_ir x + W_hr h), z = s(W_iz x + W_hz h),
+/// n = tanh(W_in x + r W_hn h), h' = (1 - z) n + z h, every W with its bias; blocks of rows in the
+/// order r, z, n.
 /// Shapes:  x [n, in], h [n, hidden]  ->  [n, hidden].
 /// Source:  K. Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP 2014,
 ///          eq. (5) to (8), with the reset gate after the product as in PyTorch.

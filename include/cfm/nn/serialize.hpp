@@ -114,8 +114,8 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
   std::unordered_map<std::string_view, const Tensor*> left = by_name;
   for_each_tensor(module, [&](std::string_view name, const auto& member) {
     const std::string theirs = translate(name, options.names);
-    const std::string shown =
-        theirs == name ? in_quotes(theirs) : concat(in_quotes(theirs), " (for ", in_quotes(name), ")");
+    std::string shown = in_quotes(theirs);
+    if (theirs != name) shown += concat(" (for ", in_quotes(name), ")");
     const auto found = by_name.find(theirs);
     out.emplace_back();
     if (found == by_name.end()) {
@@ -201,12 +201,13 @@ void save(const M& module, const std::filesystem::path& path) {
 template <Module M>
 void load_into(M& module, const NamedTensors& tensors, const LoadOptions& options = {},
                std::string_view source = "tensors") {
-  auto values = detail::match_tensors(module, tensors, source, options, [&](DType have, DType want) {
+  const auto types_fit = [&options](DType have, DType want) {
     return have == want || (options.convert && is_floating(have) && is_floating(want));
-  });
+  };
+  const auto values = detail::match_tensors(module, tensors, source, options, types_fit);
   std::size_t next = 0;
   for_each_tensor(module, [&](std::string_view, auto& member) {
-    std::optional<Tensor>& value = values[next++];
+    const std::optional<Tensor>& value = values[next++];
     if (!value) return;
     if (member.value.storage().writable()) member.value.copy_from(*value);
     else member.value = value->to(member.value.dtype()).clone();

@@ -10,7 +10,7 @@
 
 CFM_NAMESPACE_BEGIN
 
-/// The column of the largest element of each row; the first of equal ones. NaN is never the largest.
+/// The column of the largest element of each row; the first of equal ones, NaN last.
 /// Shapes:  logits f32 or f64 [n, classes]  ->  i64 [n].
 /// Errors:  ShapeError if there is no column.
 inline Tensor argmax_rows(const Tensor& logits) {

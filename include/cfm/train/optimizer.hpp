@@ -44,7 +44,7 @@ struct UpdateContext {
 /// gradient(i) is the i-th gradient after accumulation and clipping; states start at zero, or at
 /// initial_state(options, which).
 template <class R>
-concept UpdateRule = requires(const typename R::Options& o, const UpdateContext& context, float* p) {
+concept UpdateRule = requires(const typename R::Options& o) {
   { o.learning_rate } -> std::convertible_to<double>;
   { o.weight_decay } -> std::convertible_to<double>;
   { std::string_view(R::name) };
@@ -88,7 +88,8 @@ class Optimizer {
 
   /// Takes the gradients of a tape and does what the tape was asked to write. Returns true if the
   /// parameters moved, false while gradients are still being accumulated.
-  /// Errors:  NumericError if clip_norm is set and the norm is not finite; nothing has changed.
+  /// Errors:  NumericError if clip_norm is set and the norm is not finite: no parameter, state or
+  ///          statistic has changed, and the gradients collected so far are dropped.
   bool step(Tape& tape) {
     std::vector<Tensor> gradients(slots_.size());
     for (std::size_t i = 0; i < slots_.size(); ++i) gradients[i] = tape.grad(slots_[i].value);

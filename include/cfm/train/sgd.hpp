@@ -50,7 +50,7 @@ struct SgdRule {
   }
 };
 
-/// Stochastic gradient descent:  cfm::Sgd optimizer(model, {.learning_rate = 0.1, .momentum = 0.9});
+/// Gradient descent:  cfm::Sgd optimizer(model, {.learning_rate = 0.1, .momentum = 0.9});
 using Sgd = Optimizer<SgdRule>;
 
 CFM_ISA_NAMESPACE_END

@@ -1,9 +1,8 @@
 #pragma once
 /// @file  The parser of both AIGER encodings.
 
-#include <cfm/circuit/aig.hpp>
+#include <cfm/circuit/detail/aiger_symbols.hpp>
 #include <cfm/circuit/detail/gate_order.hpp>
-#include <cfm/circuit/detail/text_cursor.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -32,7 +31,7 @@ class AigerReader {
       read_ascii_ands();
     }
     connect();
-    read_symbols();
+    read_aiger_symbols(in_, aig_);
     return std::move(aig_);
   }
 
@@ -231,70 +230,6 @@ class AigerReader {
     line += j_;
     for (auto& list : aig_.properties.justice) connect_all(list);
     connect_all(aig_.properties.fairness);
-  }
-
-  void read_symbols() {
-    while (!in_.at_end()) {
-      const std::size_t begin = in_.position();
-      const char kind = in_.peek();
-      in_.skip();
-      if (kind == 'c' && (in_.at_end() || in_.accept('\n'))) {
-        aig_.comment = in_.text().substr(in_.position());
-        return;
-      }
-      const std::size_t count = symbol_count(kind);
-      if (count == SIZE_MAX)
-        in_.fail_at(begin, "expected a symbol (one of i l o b c j f) or the comment");
-      const auto i = static_cast<std::size_t>(in_.number(UINT32_MAX, "a position"));
-      if (i >= count)
-        in_.fail_at(begin, "symbol ", kind, i, ": there are ", count, " of this kind");
-      in_.expect(' ', "a blank before the name");
-      if (!add_name(kind, i, std::string(in_.line("the name"))))
-        in_.fail_at(begin, "symbol ", kind, i, " is given twice");
-    }
-  }
-
-  std::size_t symbol_count(char kind) const {
-    switch (kind) {
-      case 'i': return i_;
-      case 'l': return l_;
-      case 'o': return o_;
-      case 'b': return b_;
-      case 'c': return c_;
-      case 'j': return j_;
-      case 'f': return f_;
-      default: return SIZE_MAX;
-    }
-  }
-
-  // False if there is such a name already.
-  bool add_name(char kind, std::size_t i, std::string name) {
-    Aig::Properties& p = aig_.properties;
-    const auto add = [&](std::vector<std::string>& names) {
-      if (names.size() <= i) names.resize(i + 1);
-      const bool is_new = names[i].empty();
-      names[i] = std::move(name);
-      while (!names.empty() && names.back().empty()) names.pop_back();
-      return is_new;
-    };
-    switch (kind) {
-      case 'b': return add(p.bad_names);
-      case 'c': return add(p.constraint_names);
-      case 'j': return add(p.justice_names);
-      case 'f': return add(p.fairness_names);
-      case 'i':
-        if (!aig_.input_name(i).empty()) return false;
-        aig_.set_input_name(i, std::move(name));
-        return true;
-      case 'l':
-        if (!aig_.latch_name(i).empty()) return false;
-        aig_.set_latch_name(i, std::move(name));
-        return true;
-      default:
-        if (!aig_.output_name(i).empty()) return false;
-        aig_.set_output_name(i, std::move(name));
-        return true;
-    }
   }
 
   std::size_t ands_line() const {

@@ -21,8 +21,8 @@ namespace detail {
 // IoError "path: cannot <action>: <reason>" from errno.
 [[noreturn]] inline void throw_io(const std::filesystem::path& path, std::string_view action,
                                   int error = errno) {
-  throw IoError(concat(path.string(), ": cannot ", action, ": ",
-                       std::generic_category().message(error)));
+  throw IoError(
+      concat(path.string(), ": cannot ", action, ": ", std::generic_category().message(error)));
 }
 
 // Closes on destruction. Reads and writes go on after signals and short transfers.
@@ -33,8 +33,7 @@ class Descriptor {
       : path_(std::move(path)) {
     if (const int error = try_open(flags)) throw_io(path_, action, error);
   }
-  explicit Descriptor(std::filesystem::path path)
-      : Descriptor(std::move(path), O_RDONLY, "open") {}
+  explicit Descriptor(std::filesystem::path path) : Descriptor(std::move(path), O_RDONLY, "open") {}
   Descriptor(Descriptor&& other) noexcept
       : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
@@ -87,9 +86,12 @@ class Descriptor {
     constexpr std::size_t most = std::size_t{1} << 30;
     while (!bytes.empty()) {
       const ssize_t n = ::write(fd_, bytes.data(), bytes.size() < most ? bytes.size() : most);
-      if (n > 0) bytes = bytes.subspan(static_cast<std::size_t>(n));
-      else if (n == 0) throw_io(path_, "write", ENOSPC);
-      else if (errno != EINTR) throw_io(path_, "write");
+      if (n > 0)
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+      else if (n == 0)
+        throw_io(path_, "write", ENOSPC);
+      else if (errno != EINTR)
+        throw_io(path_, "write");
     }
   }
 

@@ -132,7 +132,8 @@ class Pickle {
       case 0x81: return create();
       case 'b': return build();
       case 'Q': return push(handler_.persistent(*this, PickleNode(arena_[pop()])));
-      default: refuse("pickle opcode ", static_cast<int>(code), " is not among those that hold data");
+      default:
+        refuse("pickle opcode ", static_cast<int>(code), " is not among those that hold data");
     }
   }
 
@@ -204,7 +205,8 @@ class Pickle {
   }
 
   bool read_float() {  // the one operand that is big-endian
-    const std::uint64_t bits = swap_bytes(load_little<std::uint64_t>(text_.take(8, "a float").data()));
+    const std::uint64_t bits =
+        swap_bytes(load_little<std::uint64_t>(text_.take(8, "a float").data()));
     return push(std::bit_cast<double>(bits));
   }
 
@@ -273,8 +275,8 @@ class Pickle {
     return push(handler_.create(*this, get<PickleGlobal>(pair[0], "a class")));
   }
 
-  // The state of an ordered dictionary holds attributes beside its items (torch: `_metadata`), which
-  // are of no use here. The state of a record is its content.
+  // The state of an ordered dictionary holds attributes beside its items (torch: `_metadata`),
+  // which are of no use here. The state of a record is its content.
   bool build() {
     const PickleId state = pop(), object = top();
     if (std::holds_alternative<PickleDict>(arena_[object])) {

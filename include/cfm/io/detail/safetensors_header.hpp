@@ -26,13 +26,28 @@ struct SafetensorsType {
 
 // In the order of the reference, by which its writer sorts.
 inline constexpr std::array<SafetensorsType, 22> safetensors_types{{
-    {"BOOL", 8, DType::boolean}, {"F4", 4, {}}, {"F6_E2M3", 6, {}}, {"F6_E3M2", 6, {}},
-    {"U8", 8, DType::u8}, {"I8", 8, DType::i8}, {"F8_E5M2", 8, DType::f8_e5m2},
-    {"F8_E4M3", 8, DType::f8_e4m3fn}, {"F8_E8M0", 8, {}}, {"F8_E4M3FNUZ", 8, DType::f8_e4m3fnuz},
-    {"F8_E5M2FNUZ", 8, DType::f8_e5m2fnuz}, {"I16", 16, DType::i16}, {"U16", 16, DType::u16},
-    {"F16", 16, DType::f16}, {"BF16", 16, DType::bf16}, {"I32", 32, DType::i32},
-    {"U32", 32, DType::u32}, {"F32", 32, DType::f32}, {"C64", 64, {}}, {"F64", 64, DType::f64},
-    {"I64", 64, DType::i64}, {"U64", 64, DType::u64},
+    {"BOOL", 8, DType::boolean},
+    {"F4", 4, {}},
+    {"F6_E2M3", 6, {}},
+    {"F6_E3M2", 6, {}},
+    {"U8", 8, DType::u8},
+    {"I8", 8, DType::i8},
+    {"F8_E5M2", 8, DType::f8_e5m2},
+    {"F8_E4M3", 8, DType::f8_e4m3fn},
+    {"F8_E8M0", 8, {}},
+    {"F8_E4M3FNUZ", 8, DType::f8_e4m3fnuz},
+    {"F8_E5M2FNUZ", 8, DType::f8_e5m2fnuz},
+    {"I16", 16, DType::i16},
+    {"U16", 16, DType::u16},
+    {"F16", 16, DType::f16},
+    {"BF16", 16, DType::bf16},
+    {"I32", 32, DType::i32},
+    {"U32", 32, DType::u32},
+    {"F32", 32, DType::f32},
+    {"C64", 64, {}},
+    {"F64", 64, DType::f64},
+    {"I64", 64, DType::i64},
+    {"U64", 64, DType::u64},
 }};
 
 inline constexpr std::string_view safetensors_metadata_key = "__metadata__";
@@ -55,8 +70,10 @@ class SafetensorsHeader {
     reader_.begin_object();
     std::string key;
     while (reader_.next_key(key)) {
-      if (key == safetensors_metadata_key) read_metadata();
-      else read_entry(std::move(key));
+      if (key == safetensors_metadata_key)
+        read_metadata();
+      else
+        read_entry(std::move(key));
     }
     reader_.finish();
     check_names();
@@ -106,9 +123,9 @@ class SafetensorsHeader {
         reader_.skip();  // as the reference does
       }
     }
-    for (const auto& [seen, field] : {std::pair{entry.type != nullptr, "dtype"},
-                                      std::pair{has_shape, "shape"},
-                                      std::pair{has_offsets, "data_offsets"}})
+    for (const auto& [seen, field] :
+         {std::pair{entry.type != nullptr, "dtype"}, std::pair{has_shape, "shape"},
+          std::pair{has_offsets, "data_offsets"}})
       if (!seen) reader_.fail("tensor \"", name, "\" has no ", std::string_view(field));
     entry.name = std::move(name);
     entries.push_back(std::move(entry));
@@ -138,10 +155,12 @@ class SafetensorsHeader {
   void check_names() {
     std::sort(entries.begin(), entries.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
-    const auto twice = std::adjacent_find(
-        entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name == b.name; });
+    const auto twice =
+        std::adjacent_find(entries.begin(), entries.end(),
+                           [](const auto& a, const auto& b) { return a.name == b.name; });
     if (twice != entries.end())
-      throw FormatError(concat(file_, ":", twice->place, ": two tensors are named \"", twice->name, "\""));
+      throw FormatError(
+          concat(file_, ":", twice->place, ": two tensors are named \"", twice->name, "\""));
   }
 
   std::string_view file_;

@@ -22,7 +22,17 @@ namespace detail {
 inline constexpr std::uint32_t torch_tensor = 0, torch_storage = 1;
 
 enum class TorchName : std::uint32_t {
-  dict, tensor, tensor_v2, tensor_v3, parameter, size, device, untyped_storage, storage, element, record
+  dict,
+  tensor,
+  tensor_v2,
+  tensor_v3,
+  parameter,
+  size,
+  device,
+  untyped_storage,
+  storage,
+  element,
+  record
 };
 
 struct TorchGlobal {
@@ -109,7 +119,8 @@ class TorchUnpickler {
   std::vector<Tensor> tensors;
 
   // What Pickle calls.
-  PickleGlobal global(const Machine& machine, std::string_view module, std::string_view name) const {
+  PickleGlobal global(const Machine& machine, std::string_view module,
+                      std::string_view name) const {
     for (std::size_t i = 0; i + 1 < torch_globals.size(); ++i)
       if (torch_globals[i].module == module && torch_globals[i].name == name)
         return {static_cast<std::uint32_t>(i)};
@@ -120,7 +131,8 @@ class TorchUnpickler {
   }
   PickleNode reduce(const Machine& machine, PickleGlobal callable, const PickleTuple& arguments);
   PickleNode create(const Machine& machine, PickleGlobal of) const {
-    if (torch_globals[of.code].what != TorchName::record) machine.fail("this is no class of records");
+    if (torch_globals[of.code].what != TorchName::record)
+      machine.fail("this is no class of records");
     return PickleDict{};
   }
   void build(Machine& machine, PickleId object, PickleId state) const {
@@ -142,7 +154,8 @@ class TorchUnpickler {
     const std::span<const std::byte> all(bytes.data(), bytes.bytes());
     constexpr std::string_view old_magic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8";
     if (as_text(all).starts_with(old_magic))
-      throw UnsupportedError(concat(name, ":0: a checkpoint of torch before 1.6, which is no zip "
+      throw UnsupportedError(concat(name,
+                                    ":0: a checkpoint of torch before 1.6, which is no zip "
                                     "archive; load and save it with a newer torch"));
     return ZipArchive(all, name);
   }
@@ -268,7 +281,8 @@ inline Storage TorchUnpickler::load(const Machine& machine, const std::string& k
     machine.refuse("checkpoints that were written on a big-endian machine are not supported");
   const Shape shape{static_cast<Index>(entry->size / size)};
   if (entry->deflated) {
-    std::vector<std::byte> data = inflate(archive_.raw(*entry), entry->size, archive_.name(), entry->offset);
+    std::vector<std::byte> data =
+        inflate(archive_.raw(*entry), entry->size, archive_.name(), entry->offset);
     if (options_.verify_crc) archive_.verify(*entry, data);
     return tensor_from_bytes(data, dtype, shape).storage();
   }
@@ -304,7 +318,8 @@ inline PickleNode TorchUnpickler::make_tensor(const Machine& machine, const Pick
   if (!loaded.dtype && dtype == DType::boolean &&
       !are_bools({loaded.storage.data(), loaded.storage.bytes()}))
     machine.fail("a tensor of bools has other bytes than 0 and 1");
-  const auto offset = checked_mul(Index{machine.get<std::int64_t>(items[1], "an offset")}, size_of(*dtype));
+  const auto offset =
+      checked_mul(Index{machine.get<std::int64_t>(items[1], "an offset")}, size_of(*dtype));
   if (!offset || *offset < 0) machine.fail("the offset of a tensor is out of range");
   const Extents shape = extents(machine, items[2]), strides = extents(machine, items[3]);
   try {
@@ -313,7 +328,8 @@ inline PickleNode TorchUnpickler::make_tensor(const Machine& machine, const Pick
     constexpr Index expansion = 16;
     const Index room = static_cast<Index>(bytes_.bytes()) * expansion;
     if (tensor.size() > room / size_of(*dtype))
-      machine.fail("a tensor of ", tensor.size(), " elements in a file of ", bytes_.bytes(), " bytes");
+      machine.fail("a tensor of ", tensor.size(), " elements in a file of ", bytes_.bytes(),
+                   " bytes");
     tensors.push_back(std::move(tensor));
   } catch (const ShapeError& error) {
     machine.fail(std::string_view(error.what()));

@@ -66,7 +66,7 @@ T combine_chunks(const T* partial, Index count, Index step) {
 // Chunks of fixed size, so that the order of summation depends on n alone.
 template <class Fold, class T>
 void fold_rows(const FoldPlan& plan, const T* x, T* out) {
-  constexpr Index chunk = 8192;
+  constexpr Index chunk = 1024;
   const Index chunks = std::max<Index>(1, (plan.n + chunk - 1) / chunk);
   const detail::Scratch<T> scratch(chunks > 1 ? plan.outer * chunks : 0);
   T* const partial = chunks > 1 ? scratch.data() : out;
