@@ -23,20 +23,28 @@ void compare(cfm::Index rows, cfm::Index width) {
     run();
     peer();
     cfm::bench::verify(what, a.data(), b.data(), a.size(), 1e-4f);
-    cfm::bench::report(cfm::concat(what, ", width ", width), bytes / cfm::bench::fastest(4, run), bytes / cfm::bench::fastest(4, peer), limit, "GB/s");
+    cfm::bench::report(cfm::concat(what, ", width ", width), bytes / cfm::bench::fastest(4, run),
+                       bytes / cfm::bench::fastest(4, peer), limit, "GB/s");
   };
-  measure("gather_rows", [&] { cfm::gather_rows(in, at, out); }, [&] {
-    for (cfm::Index i = 0; i < rows; ++i)
-      for (cfm::Index c = 0; c < width; ++c) b[static_cast<std::size_t>(i * width + c)] = in(index[static_cast<std::size_t>(i)], c);
-  });
-  measure("scatter_add_rows", [&] {
-    std::fill(a.begin(), a.end(), 0.0f);
-    cfm::scatter_add_rows(in, at, out);
-  }, [&] {
-    std::fill(b.begin(), b.end(), 0.0f);
-    for (cfm::Index i = 0; i < rows; ++i)
-      for (cfm::Index c = 0; c < width; ++c) b[static_cast<std::size_t>(index[static_cast<std::size_t>(i)] * width + c)] += in(i, c);
-  });
+  measure(
+      "gather_rows", [&] { cfm::gather_rows(in, at, out); },
+      [&] {
+        for (cfm::Index i = 0; i < rows; ++i)
+          for (cfm::Index c = 0; c < width; ++c)
+            b[static_cast<std::size_t>(i * width + c)] = in(index[static_cast<std::size_t>(i)], c);
+      });
+  measure(
+      "scatter_add_rows",
+      [&] {
+        std::fill(a.begin(), a.end(), 0.0f);
+        cfm::scatter_add_rows(in, at, out);
+      },
+      [&] {
+        std::fill(b.begin(), b.end(), 0.0f);
+        for (cfm::Index i = 0; i < rows; ++i)
+          for (cfm::Index c = 0; c < width; ++c)
+            b[static_cast<std::size_t>(index[static_cast<std::size_t>(i)] * width + c)] += in(i, c);
+      });
 }
 
 void bm_gather(benchmark::State& state) {
@@ -44,7 +52,8 @@ void bm_gather(benchmark::State& state) {
   std::vector<float> y(x.size());
   std::vector<std::int32_t> index(100000, 77);
   for (auto _ : state) {
-    cfm::gather_rows(cfm::matrix_view(x.data(), 100000, 64), cfm::vector_view(index.data(), 100000), cfm::matrix_view(y.data(), 100000, 64));
+    cfm::gather_rows(cfm::matrix_view(x.data(), 100000, 64), cfm::vector_view(index.data(), 100000),
+                     cfm::matrix_view(y.data(), 100000, 64));
     benchmark::ClobberMemory();
   }
 }

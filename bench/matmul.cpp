@@ -19,12 +19,16 @@ void compare(cfm::Index m, cfm::Index n, cfm::Index k, bool flipped) {
   const auto run = [&] {
     const auto av = cfm::matrix_view(a.data(), m, k);
     const auto out = cfm::matrix_view(ours.data(), m, n);
-    if (flipped) cfm::matmul_nt(av, cfm::matrix_view(b.data(), n, k), out);
-    else cfm::matmul_nn(av, cfm::matrix_view(b.data(), k, n), out);
+    if (flipped)
+      cfm::matmul_nt(av, cfm::matrix_view(b.data(), n, k), out);
+    else
+      cfm::matmul_nn(av, cfm::matrix_view(b.data(), k, n), out);
   };
   const auto peer = [&] {
-    if (flipped) theirs.noalias() = a * b.transpose();
-    else theirs.noalias() = a * b;
+    if (flipped)
+      theirs.noalias() = a * b.transpose();
+    else
+      theirs.noalias() = a * b;
   };
   run();
   peer();
@@ -34,11 +38,12 @@ void compare(cfm::Index m, cfm::Index n, cfm::Index k, bool flipped) {
   const int repeat = static_cast<int>(std::max(1.0, 1e8 / flops));
   const auto rate = [&](const auto& f) {
     return repeat * flops / cfm::bench::fastest(5, [&] {
-      for (int i = 0; i < repeat; ++i) f();
-    });
+             for (int i = 0; i < repeat; ++i) f();
+           });
   };
   const double limit = cfm::bench::multiply_add_rate();
-  cfm::bench::report(cfm::concat(flipped ? "nt " : "nn ", m, " x ", n, " x ", k), rate(run), rate(peer), limit, "GFLOP/s");
+  cfm::bench::report(cfm::concat(flipped ? "nt " : "nn ", m, " x ", n, " x ", k), rate(run),
+                     rate(peer), limit, "GFLOP/s");
 }
 
 void bm_matmul(benchmark::State& state) {
@@ -46,10 +51,12 @@ void bm_matmul(benchmark::State& state) {
   const Matrix a = Matrix::Random(n, n), b = Matrix::Random(n, n);
   Matrix out(n, n);
   for (auto _ : state) {
-    cfm::matmul_nn(cfm::matrix_view(a.data(), n, n), cfm::matrix_view(b.data(), n, n), cfm::matrix_view(out.data(), n, n));
+    cfm::matmul_nn(cfm::matrix_view(a.data(), n, n), cfm::matrix_view(b.data(), n, n),
+                   cfm::matrix_view(out.data(), n, n));
     benchmark::ClobberMemory();
   }
-  state.counters["FLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(n * n * n), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["FLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(n * n * n),
+                                                benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(bm_matmul)->Arg(4)->Arg(16)->Arg(64)->Arg(256);
 

@@ -96,7 +96,8 @@ inline double gather_rate(std::size_t width, std::size_t bytes = std::size_t{128
     Vector sum = {};
     for (std::size_t i = 0; i < rows; ++i) {
       if (i + 16 < rows)
-        for (std::size_t c = 0; c < width; c += 16) __builtin_prefetch(memory.data() + order[i + 16] * width + c);
+        for (std::size_t c = 0; c < width; c += 16)
+          __builtin_prefetch(memory.data() + order[i + 16] * width + c);
       const float* row = memory.data() + order[i] * width;
       for (std::size_t c = 0; c + lanes <= width; c += lanes) {
         Vector v;
@@ -110,14 +111,16 @@ inline double gather_rate(std::size_t width, std::size_t bytes = std::size_t{128
 }
 
 /// Ends the program unless two results agree: what is not right is not timed.
-inline void verify(const char* what, const float* ours, const float* theirs, std::size_t n, float bound) {
+inline void verify(const char* what, const float* ours, const float* theirs, std::size_t n,
+                   float bound) {
   for (std::size_t i = 0; i < n; ++i)
     if (!(std::abs(ours[i] - theirs[i]) <= bound * (1 + std::abs(theirs[i]))))
       throw std::runtime_error(std::string(what) + ": ours and the peer's results differ");
 }
 
 /// One line: ours, the peer, their ratio, the share of the limit.
-inline void report(const std::string& what, double ours, double peer, double limit, const char* unit) {
+inline void report(const std::string& what, double ours, double peer, double limit,
+                   const char* unit) {
   std::printf("%-34s ours %8.2f  peer %8.2f %s  ratio %5.2f  of limit %3.0f %%\n", what.c_str(),
               ours / 1e9, peer / 1e9, unit, ours / peer, 100 * ours / limit);
 }

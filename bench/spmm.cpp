@@ -25,8 +25,10 @@ Graph circuit(cfm::Index nodes) {
   Graph out;
   for (cfm::Index v = 0; v < nodes; ++v) {
     for (int i = 0; i < 2 && v > 0; ++i) {
-      const auto reach = static_cast<std::uint64_t>(rng.uniform() < 0.7 ? std::min<cfm::Index>(v, 2000) : v);
-      out.columns.push_back(static_cast<std::int32_t>(v - 1 - static_cast<cfm::Index>(rng.below(reach))));
+      const auto reach =
+          static_cast<std::uint64_t>(rng.uniform() < 0.7 ? std::min<cfm::Index>(v, 2000) : v);
+      out.columns.push_back(
+          static_cast<std::int32_t>(v - 1 - static_cast<cfm::Index>(rng.below(reach))));
     }
     out.offsets.push_back(static_cast<std::int64_t>(out.columns.size()));
   }
@@ -52,7 +54,10 @@ void compare(const Graph& graph, cfm::Index width) {
     for (std::int32_t u : g[v]) edges.emplace_back(static_cast<std::int32_t>(v), u, 1.0f);
   Sparse a(static_cast<std::int32_t>(n), static_cast<std::int32_t>(n));
   a.setFromTriplets(edges.begin(), edges.end());
-  const auto run = [&] { cfm::aggregate_sum(g, cfm::matrix_view(x.data(), n, width), cfm::matrix_view(ours.data(), n, width)); };
+  const auto run = [&] {
+    cfm::aggregate_sum(g, cfm::matrix_view(x.data(), n, width),
+                       cfm::matrix_view(ours.data(), n, width));
+  };
   const auto peer = [&] { theirs.noalias() = a * x; };
   run();
   peer();
@@ -63,8 +68,10 @@ void compare(const Graph& graph, cfm::Index width) {
   const double bytes = static_cast<double>(g.edges() * (4 * width + 4) + n * (4 * width + 8));
   const double limit = cfm::bench::gather_rate(static_cast<std::size_t>(width));
   const double mine = bytes / cfm::bench::fastest(5, run);
-  cfm::bench::report(cfm::concat("Eigen sparse, width ", width), mine, bytes / cfm::bench::fastest(3, peer), limit, "GB/s");
-  cfm::bench::report(cfm::concat("plain loop, width ", width), mine, bytes / cfm::bench::fastest(3, [&] { plain(g, x, loop); }), limit, "GB/s");
+  cfm::bench::report(cfm::concat("Eigen sparse, width ", width), mine,
+                     bytes / cfm::bench::fastest(3, peer), limit, "GB/s");
+  cfm::bench::report(cfm::concat("plain loop, width ", width), mine,
+                     bytes / cfm::bench::fastest(3, [&] { plain(g, x, loop); }), limit, "GB/s");
 }
 
 void bm_aggregate(benchmark::State& state) {
@@ -73,7 +80,8 @@ void bm_aggregate(benchmark::State& state) {
   const Matrix x = Matrix::Random(100000, width);
   Matrix y(100000, width);
   for (auto _ : state) {
-    cfm::aggregate_mean(graph, cfm::matrix_view(x.data(), 100000, width), cfm::matrix_view(y.data(), 100000, width));
+    cfm::aggregate_mean(graph, cfm::matrix_view(x.data(), 100000, width),
+                        cfm::matrix_view(y.data(), 100000, width));
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * static_cast<cfm::Index>(graph.columns.size()));
@@ -86,7 +94,8 @@ int main(int argc, char** argv) {
   cfm::ThreadLimit one(1);
   one.run([&] {
     const Graph graph = circuit(1000000);
-    std::printf("the limit is random rows alone; near rows come from the cache and may exceed it\n");
+    std::printf(
+        "the limit is random rows alone; near rows come from the cache and may exceed it\n");
     for (cfm::Index width : {32, 64, 128}) compare(graph, width);
     benchmark::Initialize(&argc, argv);
     benchmark::RunSpecifiedBenchmarks();

@@ -11,6 +11,7 @@
 #include <cfm/circuit/generate_multipliers.hpp>
 #include <cfm/circuit/levels.hpp>
 #include <cfm/circuit/read.hpp>
+#include <cfm/core/version.hpp>
 #include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/io/torch_zip.hpp>
@@ -194,9 +195,9 @@ cfm::Gamora<> get_model(const Options& o) {
       model, graph, labels,
       {.epochs = o.epochs, .rng = cfm::Rng(o.common.seed), .progress = bar.function()});
   bar.finish();
-  std::printf("trained on the 8-bit multiplier (%s nodes, %s parameters) in %s s, best epoch %lld\n",
+  std::printf("trained on the 8-bit multiplier (%s nodes, %s parameters) in %s s, validation loss %s\n",
               grouped(graph.nodes()).c_str(), grouped(cfm::parameter_count(model)).c_str(),
-              fixed(now() - start, 1).c_str(), static_cast<long long>(result.best_epoch));
+              fixed(now() - start, 1).c_str(), fixed(result.validation_loss, 4).c_str());
   return model;
 }
 

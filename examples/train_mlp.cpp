@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include <cfm/autograd/ops_activation.hpp>
 #include <cfm/autograd/ops_loss.hpp>
 #include <cfm/circuit/generate_adders.hpp>
 #include <cfm/circuit/simulate.hpp>
 #include <cfm/exec/thread_limit.hpp>
-#include <cfm/nn/mlp.hpp>
+#include <cfm/nn/linear.hpp>
+#include <cfm/nn/norm.hpp>
 #include <cfm/nn/serialize.hpp>
 #include <cfm/tensor/pool.hpp>
 #include <cfm/train/adam.hpp>
@@ -32,6 +34,49 @@ struct Options {
   double learning_rate = 1e-2;
   std::string save, checkpoint, picture;
   examples::CommonOptions common;
+};
+
+struct NetworkConfig {
+  cfm::Index inputs = 8, hidden = 64, outputs = 5;
+
+  static void visit(auto& self, auto&& v) {
+    v("inputs", self.inputs);
+    v("hidden", self.hidden);
+    v("outputs", self.outputs);
+  }
+};
+
+/// Two hidden layers, a normalisation, and one logit for each output bit.
+class Network {
+ public:
+  using Config = NetworkConfig;
+  static constexpr std::string_view kind = "adder-network";
+
+  explicit Network(const Config& config, cfm::Init init = {})
+      : config_(config),
+        first_(config.inputs, config.hidden, init.next()),
+        second_(config.hidden, config.hidden, init.next()),
+        norm_(config.hidden, init.next()),
+        out_(config.hidden, config.outputs, init.next()) {}
+
+  cfm::Var operator()(const cfm::Var& x) const {
+    return out_(norm_(relu(second_(relu(first_(x))))));
+  }
+
+  const Config& config() const { return config_; }
+
+  static void visit(auto& self, auto&& v) {
+    v("first", self.first_);
+    v("second", self.second_);
+    v("norm", self.norm_);
+    v("out", self.out_);
+  }
+
+ private:
+  Config config_;
+  cfm::Linear<> first_, second_;
+  cfm::LayerNorm norm_;
+  cfm::Linear<> out_;
 };
 
 /// One row a pattern: input bits as -1 and 1, output bits as 0 and 1.
@@ -63,7 +108,7 @@ std::pair<Samples, Samples> simulate_samples(const cfm::Aig& aig, cfm::Index wor
 }
 
 /// Part of the rows in which each output bit is right, and, last, in which all of them are.
-std::vector<double> accuracies(const cfm::Mlp<>& model, const Samples& data) {
+std::vector<double> accuracies(const Network& model, const Samples& data) {
   const cfm::Tensor logits = model(data.x).value();
   const auto z = std::as_const(logits).view<float, 2>(), y = std::as_const(data.y).view<float, 2>();
   std::vector<double> out(static_cast<std::size_t>(y.cols() + 1), 0);
@@ -86,19 +131,15 @@ void run(const Options& o) {
   const cfm::Aig adder = cfm::ripple_adder(o.bits);
   const auto [seen, unseen] = simulate_samples(adder, 64, o.common.seed);
 
-  // [model]
-  cfm::Mlp<> model({.in = static_cast<cfm::Index>(adder.inputs()),
-                    .hidden = o.hidden,
-                    .out = static_cast<cfm::Index>(adder.outputs()),
-                    .layers = 3},
-                   cfm::Rng(o.common.seed));
+  Network model({.inputs = static_cast<cfm::Index>(adder.inputs()),
+                 .hidden = o.hidden,
+                 .outputs = static_cast<cfm::Index>(adder.outputs())},
+                cfm::Rng(o.common.seed));
   cfm::AdamW optimizer(model, {.learning_rate = o.learning_rate, .weight_decay = 0.02},
                        {.groups = {{.parameters = cfm::NamePattern("*.bias"), .weight_decay = 0}},
                         .clip_norm = 1.0});
   const cfm::WarmUp<cfm::CosineDecay> schedule{.steps = 50, .next = {.steps = o.steps - 50}};
-  // [model]
 
-  // [step]
   const auto step = [&](cfm::Index k) {
     const cfm::Rng rng = cfm::Rng(o.common.seed).split(static_cast<std::uint64_t>(k));
     std::vector<std::int64_t> rows(static_cast<std::size_t>(o.batch));
@@ -115,9 +156,7 @@ void run(const Options& o) {
     optimizer.step(tape);
     return static_cast<double>(loss.item<float>());
   };
-  // [step]
 
-  // [loop]
   cfm::TrainingState state;
   if (!o.checkpoint.empty() && std::filesystem::exists(o.checkpoint))
     state = cfm::load_checkpoint(o.checkpoint, model, optimizer);
@@ -135,14 +174,13 @@ void run(const Options& o) {
     return bar(p) && p.step != o.stop_after;
   });
   bar.finish();
-  // [loop]
 
   const std::vector<double> train = accuracies(model, seen), test = accuracies(model, unseen);
-  std::printf("%zu-bit ripple adder, %lld AND gates; %lld samples to learn from, %lld of other patterns; %lld "
-              "parameters\n",
-              o.bits, static_cast<long long>(adder.ands()),
-              static_cast<long long>(seen.x.size(0)), static_cast<long long>(unseen.x.size(0)),
-              static_cast<long long>(cfm::parameter_count(model)));
+  std::printf("%zu-bit ripple adder, %zu AND gates; %s samples to learn from, %s of other patterns; "
+              "%s parameters\n",
+              o.bits, adder.ands(), examples::grouped(seen.x.size(0)).c_str(),
+              examples::grouped(unseen.x.size(0)).c_str(),
+              examples::grouped(cfm::parameter_count(model)).c_str());
   examples::Table table({"output", "seen %", "not seen %"});
   cfm::Json rows{cfm::Json::Array{}};
   for (std::size_t i = 0; i < test.size(); ++i) {

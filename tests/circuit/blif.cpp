@@ -126,12 +126,23 @@ TEST_CASE("blif: a hierarchy that multiplies is refused before it is built") {
   CHECK_THROWS_AS(parse_blif(two, "f", {.max_flattened = 6}), FormatError);
 }
 
+TEST_CASE("blif: the covers of a hierarchy count against its limit") {
+  std::string text = ".model a\n.subckt b\n.subckt b\n.end\n.model b\n.names x\n.names x y\n";
+  for (int row = 0; row < 100'000; ++row) text += "1 1\n";
+  CHECK_NOTHROW(parse_blif(text, "f", {.max_flattened = 20'000}));
+  CHECK_THROWS_AS(parse_blif(text, "f", {.max_flattened = 10'000}), FormatError);
+}
+
 TEST_CASE("blif: errors name the file, the place and the rule") {
   const auto error = [](std::string_view lines) {
     return error_of(
         [&] { parse_blif(concat(".model m\n.inputs a b\n.outputs y\n", lines), "f.blif"); });
   };
-  CHECK(error(".names a z y\n11 1\n") == "f.blif:4:1: 'z' is used here and driven nowhere");
+  CHECK(error(".names a z y\n11 1\n") ==
+        "f.blif:4:1: 'z' is used here and driven nowhere "
+        "(BlifOptions::undriven_is_false makes it false)");
+  CHECK(error(".latch z q\n.conn a y\n").starts_with("f.blif:4:1: 'z' is used here and driven"));
+  CHECK(error("").starts_with("f.blif:1:1: 'y' is used here and driven nowhere"));
   CHECK(error(".names a y\n1 1\n.names b y\n1 1\n") == "f.blif:6:1: 'y' is driven twice");
   CHECK(error(".names a b y\n111 1\n") ==
         "f.blif:5:1: this row needs 2 characters 0, 1 or -, found 3");

@@ -29,8 +29,8 @@ TEST_CASE("compare: all six, with NaN unordered") {
 }
 
 TEST_CASE("compare: every ordered type, broadcasting, and no promotion") {
-  for (DType dtype : {DType::f32, DType::f64, DType::i8, DType::i16, DType::i32, DType::i64, DType::u8,
-                      DType::u16, DType::u32, DType::u64}) {
+  for (DType dtype : {DType::f32, DType::f64, DType::i8, DType::i16, DType::i32, DType::i64,
+                      DType::u8, DType::u16, DType::u32, DType::u64}) {
     const Tensor a = Tensor::of<double>({1, 2, 3}).to(dtype), b = Tensor::of<double>({2}).to(dtype);
     CHECK(bits(less(a, b)) == Bits{true, false, false});
     CHECK(less(a.reshape({3, 1}), a).shape() == Shape{3, 3});
@@ -41,12 +41,14 @@ TEST_CASE("compare: every ordered type, broadcasting, and no promotion") {
 }
 
 TEST_CASE("logic: truth tables") {
-  const Tensor a = Tensor::of<bool>({false, false, true, true}), b = Tensor::of<bool>({false, true, false, true});
+  const Tensor a = Tensor::of<bool>({false, false, true, true}),
+               b = Tensor::of<bool>({false, true, false, true});
   CHECK(bits(logical_and(a, b)) == Bits{false, false, false, true});
   CHECK(bits(logical_or(a, b)) == Bits{false, true, true, true});
   CHECK(bits(logical_xor(a, b)) == Bits{false, true, true, false});
   CHECK(bits(logical_not(a)) == Bits{true, true, false, false});
-  CHECK_THROWS_WITH_AS(logical_and(a, Tensor::ones({4})), doctest::Contains("logical_and: needs bool tensors"), TypeError);
+  CHECK_THROWS_WITH_AS(logical_and(a, Tensor::ones({4})),
+                       doctest::Contains("logical_and: needs bool tensors"), TypeError);
 }
 
 TEST_CASE("where: picks by condition, for any type, strides and broadcast") {

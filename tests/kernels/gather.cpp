@@ -4,22 +4,28 @@
 
 using namespace cfm;
 
-TEST_CASE_TEMPLATE("gather_rows: rows by i32 and i64, of every width", I, std::int32_t, std::int64_t) {
+TEST_CASE_TEMPLATE("gather_rows: rows by i32 and i64, of every width", I, std::int32_t,
+                   std::int64_t) {
   const std::vector<I> index{3, 0, 3, 2};
   for (Index width : {0, 1, 7, 33}) {
     const auto x = test::normals<float>(4 * width, 1);
     test::Guarded<float> out(4 * width, 1);
-    gather_rows(matrix_view(x.data(), 4, width), vector_view(index.data(), 4), matrix_view(out.data(), 4, width));
+    gather_rows(matrix_view(x.data(), 4, width), vector_view(index.data(), 4),
+                matrix_view(out.data(), 4, width));
     CHECK(out.intact());
     for (Index i = 0; i < 4; ++i)
       for (Index c = 0; c < width; ++c)
-        CHECK(out.data()[i * width + c] == x[static_cast<std::size_t>(static_cast<Index>(index[static_cast<std::size_t>(i)]) * width + c)]);
+        CHECK(out.data()[i * width + c] ==
+              x[static_cast<std::size_t>(
+                  static_cast<Index>(index[static_cast<std::size_t>(i)]) * width + c)]);
   }
 }
 
 TEST_CASE("gather_rows: indices outside are reported before anything is written") {
   const Tensor x = Tensor::ones({3, 2});
-  CHECK_THROWS_WITH_AS(gather_rows(x, Tensor::of<std::int64_t>({0, 3})), doctest::Contains("gather_rows: index 3 at position 1 is outside the 3 rows"), Error);
+  CHECK_THROWS_WITH_AS(
+      gather_rows(x, Tensor::of<std::int64_t>({0, 3})),
+      doctest::Contains("gather_rows: index 3 at position 1 is outside the 3 rows"), Error);
   CHECK_THROWS_AS(gather_rows(x, Tensor::of<std::int32_t>({-1})), Error);
   CHECK_THROWS_AS(gather_rows(x, Tensor::of<float>({0})), TypeError);
   CHECK_THROWS_AS(gather_rows(Tensor::scalar(1.0f), Tensor::of<std::int32_t>({0})), ShapeError);
@@ -39,24 +45,31 @@ TEST_CASE("scatter_add_rows: in order of the indices, the same bits for any numb
   const auto values = test::normals<float>(count * width, 2);
   Rng rng(3);
   std::vector<std::int32_t> index(static_cast<std::size_t>(count));
-  for (auto& i : index) i = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(rows) - 1));
+  for (auto& i : index)
+    i = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(rows) - 1));
   const std::vector<float> start = test::normals<float>(rows * width, 4);
   std::vector<double> want(start.begin(), start.end());
   for (Index i = 0; i < count; ++i)
     for (Index c = 0; c < width; ++c)
-      want[static_cast<std::size_t>(index[static_cast<std::size_t>(i)] * width + c)] += static_cast<double>(values[static_cast<std::size_t>(i * width + c)]);
+      want[static_cast<std::size_t>(index[static_cast<std::size_t>(i)] * width + c)] +=
+          static_cast<double>(values[static_cast<std::size_t>(i * width + c)]);
   const auto run = [&] {
     auto out = start;
-    scatter_add_rows(matrix_view(values.data(), count, width), vector_view(index.data(), count), matrix_view(out.data(), rows, width));
+    scatter_add_rows(matrix_view(values.data(), count, width), vector_view(index.data(), count),
+                     matrix_view(out.data(), rows, width));
     return out;
   };
   const auto got = run();
-  for (std::size_t i = 0; i < want.size(); ++i) CHECK(static_cast<double>(got[i]) == doctest::Approx(want[i]).epsilon(1e-4));
+  for (std::size_t i = 0; i < want.size(); ++i)
+    CHECK(static_cast<double>(got[i]) == doctest::Approx(want[i]).epsilon(1e-4));
   CHECK(got.back() == start.back());  // a row without values stays as it is
   test::check_threads(run);
   std::vector<float> out = start;
   index[7] = static_cast<std::int32_t>(rows);
-  CHECK_THROWS_AS(scatter_add_rows(matrix_view(values.data(), count, width), vector_view(index.data(), count), matrix_view(out.data(), rows, width)), Error);
+  CHECK_THROWS_AS(
+      scatter_add_rows(matrix_view(values.data(), count, width), vector_view(index.data(), count),
+                       matrix_view(out.data(), rows, width)),
+      Error);
   CHECK(out == start);
 }
 
@@ -99,7 +112,9 @@ TEST_CASE("segments: offsets that do not fit are reported") {
     segment_sum(matrix_view(x.data(), 6, 2), offsets, matrix_view(y.data(), 2, 2));
   };
   run({0, 6, 6});
-  CHECK_THROWS_WITH_AS(run({0, 3, 5}), doctest::Contains("segment_sum: offsets must run from 0 to the 6 rows of x"), Error);
+  CHECK_THROWS_WITH_AS(run({0, 3, 5}),
+                       doctest::Contains("segment_sum: offsets must run from 0 to the 6 rows of x"),
+                       Error);
   CHECK_THROWS_WITH_AS(run({0, 7, 6}), doctest::Contains("offsets decrease at 2"), Error);
   CHECK_THROWS_AS(run({}), Error);
   CHECK_THROWS_AS(run({0, 2, 4, 6}), ShapeError);

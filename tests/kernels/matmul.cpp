@@ -20,7 +20,8 @@ void check_product(const std::vector<T>& got, const std::vector<T>& a, const std
     return x;
   };
   const auto size = reference::matmul(absolute(a), absolute(b), um, uk, un);
-  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(k);
+  const double eps =
+      static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(k);
   double worst = 0;
   for (std::size_t i = 0; i < want.size(); ++i)
     worst = std::max(worst, std::abs(static_cast<double>(got[i]) - want[i]) - eps * size[i]);
@@ -28,9 +29,11 @@ void check_product(const std::vector<T>& got, const std::vector<T>& a, const std
 }
 
 template <class T>
-std::vector<T> product(const std::vector<T>& a, const std::vector<T>& b, Index m, Index k, Index n) {
+std::vector<T> product(const std::vector<T>& a, const std::vector<T>& b, Index m, Index k,
+                       Index n) {
   std::vector<T> out(static_cast<std::size_t>(m * n), T(-7));
-  matmul_nn(matrix_view(a.data(), m, k), matrix_view(b.data(), k, n), matrix_view(out.data(), m, n));
+  matmul_nn(matrix_view(a.data(), m, k), matrix_view(b.data(), k, n),
+            matrix_view(out.data(), m, n));
   return out;
 }
 
@@ -38,7 +41,7 @@ std::vector<T> product(const std::vector<T>& a, const std::vector<T>& b, Index m
 
 TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bit for bit", T,
                    float, double) {
-  const Index sizes[][3] = {{1, 1, 1},   {6, 16, 4},   {7, 17, 5},    {13, 33, 31}, {5, 2, 300},
+  const Index sizes[][3] = {{1, 1, 1},   {6, 16, 4},   {7, 17, 5},    {13, 33, 31},   {5, 2, 300},
                             {97, 70, 3}, {98, 67, 80}, {12, 257, 64}, {100, 300, 65}, {1, 65, 257}};
   for (const auto& [m, n, k] : sizes) {
     CAPTURE(m);
@@ -47,17 +50,22 @@ TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bi
     const auto a = normals<T>(m * k, 1), b = normals<T>(k * n, 2);
     const auto nn = product(a, b, m, k, n);
     check_product(nn, a, b, m, k, n);
-    const auto at = reference::transposed(a, static_cast<std::size_t>(m), static_cast<std::size_t>(k));
-    const auto bt = reference::transposed(b, static_cast<std::size_t>(k), static_cast<std::size_t>(n));
+    const auto at =
+        reference::transposed(a, static_cast<std::size_t>(m), static_cast<std::size_t>(k));
+    const auto bt =
+        reference::transposed(b, static_cast<std::size_t>(k), static_cast<std::size_t>(n));
     std::vector<T> nt(nn.size()), tn(nn.size());
-    matmul_nt(matrix_view(a.data(), m, k), matrix_view(bt.data(), n, k), matrix_view(nt.data(), m, n));
-    matmul_tn(matrix_view(at.data(), k, m), matrix_view(b.data(), k, n), matrix_view(tn.data(), m, n));
+    matmul_nt(matrix_view(a.data(), m, k), matrix_view(bt.data(), n, k),
+              matrix_view(nt.data(), m, n));
+    matmul_tn(matrix_view(at.data(), k, m), matrix_view(b.data(), k, n),
+              matrix_view(tn.data(), m, n));
     CHECK(test::same_bits(nn, nt));
     CHECK(test::same_bits(nn, tn));
   }
 }
 
-TEST_CASE_TEMPLATE("matmul: all widths and misalignments, nothing written outside", T, float, double) {
+TEST_CASE_TEMPLATE("matmul: all widths and misalignments, nothing written outside", T, float,
+                   double) {
   const Index lanes = 64 / static_cast<Index>(sizeof(T));
   for (Index n = 0; n <= 2 * lanes + 1; ++n)
     for (Index offset : {0, 1, 3}) {
@@ -65,7 +73,8 @@ TEST_CASE_TEMPLATE("matmul: all widths and misalignments, nothing written outsid
       const auto a = normals<T>(m * k, 3), b = normals<T>(k * n, 4);
       test::Guarded<T> out(m * n, offset), right(k * n, offset + 1);
       right.fill(b);
-      matmul_nn(matrix_view(a.data(), m, k), matrix_view(right.data(), k, n), matrix_view(out.data(), m, n));
+      matmul_nn(matrix_view(a.data(), m, k), matrix_view(right.data(), k, n),
+                matrix_view(out.data(), m, n));
       CHECK(out.intact());
       CHECK(test::same_bits(out.values(), product(a, b, m, k, n)));
       check_product(out.values(), a, b, m, k, n);
@@ -81,7 +90,8 @@ TEST_CASE("matmul: beta 0 does not read out, other betas keep their share") {
   CHECK_FALSE(std::isnan(plain[0]));
   out.assign(600, 2.0f);
   matmul_nn(av, bv, matrix_view(out.data(), 30, 20), 3.0f);
-  for (std::size_t i = 0; i < 600; ++i) CHECK(out[i] == doctest::Approx(plain[i] + 6).epsilon(1e-4));
+  for (std::size_t i = 0; i < 600; ++i)
+    CHECK(out[i] == doctest::Approx(plain[i] + 6).epsilon(1e-4));
 }
 
 TEST_CASE("matmul: a row gives the same bits alone and among others, and so do columns") {
@@ -94,7 +104,8 @@ TEST_CASE("matmul: a row gives the same bits alone and among others, and so do c
     CHECK(test::same_bits(product(row, b, 1, k, n), want));
   }
   std::vector<float> column(static_cast<std::size_t>(k));
-  for (Index i = 0; i < k; ++i) column[static_cast<std::size_t>(i)] = b[static_cast<std::size_t>(i * n + 77)];
+  for (Index i = 0; i < k; ++i)
+    column[static_cast<std::size_t>(i)] = b[static_cast<std::size_t>(i * n + 77)];
   const auto narrow = product(a, column, m, k, 1);
   for (Index i = 0; i < m; ++i)
     CHECK(narrow[static_cast<std::size_t>(i)] == whole[static_cast<std::size_t>(i * n + 77)]);
@@ -108,20 +119,24 @@ TEST_CASE("matmul: the same bits for any number of threads") {
 TEST_CASE("matmul: rows may be strided, empty sums are zero, zero sizes are fine") {
   const auto a = normals<double>(4 * 10, 11), b = normals<double>(3 * 8, 12);
   std::vector<double> out(4 * 7, 1.0);
-  matmul_nn(matrix_view(a.data(), 4, 3, 10), matrix_view(b.data(), 3, 5, 8), matrix_view(out.data(), 4, 5, 7));
+  matmul_nn(matrix_view(a.data(), 4, 3, 10), matrix_view(b.data(), 3, 5, 8),
+            matrix_view(out.data(), 4, 5, 7));
   CHECK(out[7] == doctest::Approx(a[10] * b[0] + a[11] * b[8] + a[12] * b[16]));
   CHECK(out[5] == 1.0);
-  matmul_nn(matrix_view(a.data(), 4, 0), matrix_view(b.data(), 0, 5), matrix_view(out.data(), 4, 5, 7));
+  matmul_nn(matrix_view(a.data(), 4, 0), matrix_view(b.data(), 0, 5),
+            matrix_view(out.data(), 4, 5, 7));
   CHECK(out[7] == 0.0);
   CHECK(out[5] == 1.0);
-  matmul_nn(matrix_view(a.data(), 0, 3), matrix_view(b.data(), 3, 5), matrix_view(out.data(), 0, 5));
+  matmul_nn(matrix_view(a.data(), 0, 3), matrix_view(b.data(), 3, 5),
+            matrix_view(out.data(), 0, 5));
 }
 
 TEST_CASE("matmul: what does not fit is reported, not read") {
   const Tensor a = Tensor::ones({2, 3}), b = Tensor::ones({2, 3});
   Tensor out = Tensor::empty({2, 3});
   CHECK_THROWS_WITH_AS(matmul_nn(a.view<float, 2>(), b.view<float, 2>(), out.view<float, 2>()),
-                       doctest::Contains("matmul_nn: shapes of a, b and out do not fit: [2, 3]"), ShapeError);
+                       doctest::Contains("matmul_nn: shapes of a, b and out do not fit: [2, 3]"),
+                       ShapeError);
   CHECK_THROWS_WITH_AS(matmul_nn(a.view<float, 2>(), b.transpose(0, 1).view<float, 2>(),
                                  Tensor::empty({2, 2}).view<float, 2>()),
                        doctest::Contains("rows must be dense"), ShapeError);
@@ -146,5 +161,6 @@ TEST_CASE("matmul of tensors: batches equal their products one by one, whatever 
   const Tensor w = Tensor::from(normals<float>(5 * 7, 15), {5, 7});
   const Tensor folded = matmul(a, w), part = folded.select(0, 1).select(0, 2);
   const Tensor alone = matmul(a.select(0, 1).select(0, 2), w);
-  CHECK(std::equal(part.span<float>().begin(), part.span<float>().end(), alone.span<float>().begin()));
+  CHECK(std::equal(part.span<float>().begin(), part.span<float>().end(),
+                   alone.span<float>().begin()));
 }

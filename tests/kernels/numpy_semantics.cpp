@@ -39,10 +39,13 @@ void check_shapes(const char* table, const F& f) {
   const auto document = rows();
   if (!document) return;
   for (const Json& row : items(*document->value.get_if<JsonObject>()->find(table))) {
-    const Tensor a = Tensor::ones(shape_of(items(row)[0])), b = Tensor::ones(shape_of(items(row)[1]));
+    const Tensor a = Tensor::ones(shape_of(items(row)[0])),
+                 b = Tensor::ones(shape_of(items(row)[1]));
     CAPTURE(concat(a, b));
-    if (items(row)[2].kind() == JsonKind::null) CHECK_THROWS_AS(f(a, b), ShapeError);
-    else CHECK(f(a, b).shape() == shape_of(items(row)[2]));
+    if (items(row)[2].kind() == JsonKind::null)
+      CHECK_THROWS_AS(f(a, b), ShapeError);
+    else
+      CHECK(f(a, b).shape() == shape_of(items(row)[2]));
   }
 }
 
@@ -66,10 +69,10 @@ TEST_CASE("NumPy: reductions of integers") {
     if (items(row)[3].kind() != JsonKind::null) dims.push_back(integer(items(row)[3]));
     const bool* flag = items(row)[4].get_if<bool>();
     const bool keep = flag != nullptr && *flag;
-    const Tensor y = op == "sum"    ? sum(x, dims, keep)
-                     : op == "prod" ? prod(x, dims, keep)
-                     : op == "max"  ? max(x, dims, keep)
-                     : op == "min"  ? min(x, dims, keep)
+    const Tensor y = op == "sum"      ? sum(x, dims, keep)
+                     : op == "prod"   ? prod(x, dims, keep)
+                     : op == "max"    ? max(x, dims, keep)
+                     : op == "min"    ? min(x, dims, keep)
                      : op == "argmax" ? argmax(x, dims, keep)
                                       : argmin(x, dims, keep);
     CAPTURE(op);
@@ -80,7 +83,9 @@ TEST_CASE("NumPy: reductions of integers") {
     CHECK(std::equal(got.begin(), got.end(), want.begin(), want.end()));
     if (dims.rank() == 1 && x.rank() > 1) {  // the same on another memory order
       Tensor flipped = x.transpose(0, -1).clone().transpose(0, -1);
-      const Tensor again = op == "sum" ? sum(flipped, dims, keep) : op == "argmax" ? argmax(flipped, dims, keep) : max(flipped, dims, keep);
+      const Tensor again = op == "sum"      ? sum(flipped, dims, keep)
+                           : op == "argmax" ? argmax(flipped, dims, keep)
+                                            : max(flipped, dims, keep);
       const Tensor first = op == "sum" || op == "argmax" ? y : max(x, dims, keep);
       CHECK(all(equal(again, first)).item<bool>());
     }

@@ -58,12 +58,14 @@ TEST_CASE_TEMPLATE("reduce: every choice of dimensions equals the definition", T
         if ((mask >> d & 1u) != 0) dims.push_back(d - (d % 2 == 0 ? 4 : 0));
       CAPTURE(concat(t, dims));
       const auto want = groups(t, dims);
-      const Tensor s = sum(t, dims), m = mean(t, dims), hi = max(t, dims), lo = min(t, dims), v = var(t, dims), l = logsumexp(t, dims), a = argmax(t, dims);
+      const Tensor s = sum(t, dims), m = mean(t, dims), hi = max(t, dims), lo = min(t, dims),
+                   v = var(t, dims), l = logsumexp(t, dims), a = argmax(t, dims);
       CHECK(sum(t, dims, true).rank() == 4);
       REQUIRE(s.size() == static_cast<Index>(want.size()));
       for (std::size_t i = 0; i < want.size(); ++i) {
         const auto& g = want[i];
-        const double n = static_cast<double>(g.size()), bound = (n / 4 + 20) * eps * absolute_total(g);
+        const double n = static_cast<double>(g.size()),
+                     bound = (n / 4 + 20) * eps * absolute_total(g);
         const double mean_of = total(g) / n;
         CHECK(std::abs(static_cast<double>(s.span<T>()[i]) - total(g)) <= bound);
         CHECK(std::abs(static_cast<double>(m.span<T>()[i]) - mean_of) <= bound / n + eps);
@@ -72,8 +74,11 @@ TEST_CASE_TEMPLATE("reduce: every choice of dimensions equals the definition", T
         CHECK(a.span<std::int64_t>()[i] == std::max_element(g.begin(), g.end()) - g.begin());
         double squares = 0, exps = 0;
         for (double e : g) squares += (e - mean_of) * (e - mean_of), exps += std::exp(e);
-        if (n > 1) CHECK(static_cast<double>(v.span<T>()[i]) == doctest::Approx(squares / (n - 1)).epsilon(20 * eps * std::sqrt(n)));
-        CHECK(static_cast<double>(l.span<T>()[i]) == doctest::Approx(std::log(exps)).epsilon(40 * eps));
+        if (n > 1)
+          CHECK(static_cast<double>(v.span<T>()[i]) ==
+                doctest::Approx(squares / (n - 1)).epsilon(20 * eps * std::sqrt(n)));
+        CHECK(static_cast<double>(l.span<T>()[i]) ==
+              doctest::Approx(std::log(exps)).epsilon(40 * eps));
       }
     }
 }
@@ -86,7 +91,8 @@ TEST_CASE_TEMPLATE("reduce: all lengths of rows and columns, bounds held", T, fl
     for (const Tensor& y : {sum(x, {1}), sum(x.transpose(0, 1).contiguous(), {0})}) {
       const auto g = groups(x, {1});
       for (std::size_t i = 0; i < 3; ++i)
-        CHECK(std::abs(static_cast<double>(y.span<T>()[i]) - total(g[i])) <= (static_cast<double>(n) + 20) * eps * absolute_total(g[i]));
+        CHECK(std::abs(static_cast<double>(y.span<T>()[i]) - total(g[i])) <=
+              (static_cast<double>(n) + 20) * eps * absolute_total(g[i]));
     }
     CHECK(min(x).item<T>() == *std::min_element(x.span<T>().begin(), x.span<T>().end()));
     CHECK(max(x, {0}).size() == n);
@@ -99,7 +105,8 @@ TEST_CASE("reduce: long sums of f32 keep their digits") {
   const double want = static_cast<double>(n) * static_cast<double>(0.1f);
   CHECK(std::abs(static_cast<double>(sum(x).item<float>()) - want) < 4e-6 * want);
   const Tensor columns = x.slice(0, 0, 3000000).reshape({1000000, 3});
-  CHECK(std::abs(static_cast<double>(sum(columns, {0}).span<float>()[1]) - want / 3) < 4e-6 * want / 3);
+  CHECK(std::abs(static_cast<double>(sum(columns, {0}).span<float>()[1]) - want / 3) <
+        4e-6 * want / 3);
 }
 
 TEST_CASE("reduce: a NaN wins, in values and positions") {
@@ -131,8 +138,10 @@ TEST_CASE("reduce: nothing to reduce") {
   CHECK_THROWS_WITH_AS(max(none), doctest::Contains("max: nothing to choose from"), ShapeError);
   CHECK_THROWS_AS(argmax(none, {0}), ShapeError);
   CHECK_THROWS_AS(sum(none, {2}), ShapeError);
-  CHECK_THROWS_WITH_AS(sum(none, {0, -2}), doctest::Contains("names a dimension twice"), ShapeError);
+  CHECK_THROWS_WITH_AS(sum(none, {0, -2}), doctest::Contains("names a dimension twice"),
+                       ShapeError);
   CHECK(sum(Tensor::scalar(4.0f)).item<float>() == 4);
+  CHECK(max(Tensor::scalar(4.0f), {0}).item<float>() == 4);
 }
 
 TEST_CASE("reduce: integers and bools") {
@@ -160,7 +169,8 @@ TEST_CASE("cumsum: running sums along each dimension") {
 
 TEST_CASE("logsumexp: infinities and large values") {
   const float infinity = std::numeric_limits<float>::infinity();
-  CHECK(logsumexp(Tensor::of<float>({1000, 1000})).item<float>() == doctest::Approx(1000 + std::log(2.0)));
+  CHECK(logsumexp(Tensor::of<float>({1000, 1000})).item<float>() ==
+        doctest::Approx(1000 + std::log(2.0)));
   CHECK(logsumexp(Tensor::of<float>({-infinity, -infinity})).item<float>() == -infinity);
   CHECK(logsumexp(Tensor::of<float>({infinity, 1})).item<float>() == infinity);
 }
@@ -175,7 +185,9 @@ TEST_CASE("var: a large mean does no harm") {
 
 TEST_CASE("reduce: the same bits for any number of threads") {
   const Tensor x = Tensor::from(test::normals<float>(700 * 900, 5), {700, 900});
-  const auto values = [](const Tensor& t) { return std::vector<float>(t.span<float>().begin(), t.span<float>().end()); };
+  const auto values = [](const Tensor& t) {
+    return std::vector<float>(t.span<float>().begin(), t.span<float>().end());
+  };
   test::check_threads([&] { return values(sum(x)); });
   test::check_threads([&] { return values(sum(x, {0})); });
   test::check_threads([&] { return values(prod(x, {1})); });

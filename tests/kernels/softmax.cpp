@@ -5,7 +5,8 @@
 
 using namespace cfm;
 
-TEST_CASE_TEMPLATE("softmax: every length and misalignment equals the definition", T, float, double) {
+TEST_CASE_TEMPLATE("softmax: every length and misalignment equals the definition", T, float,
+                   double) {
   const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
   const Index lanes = 64 / static_cast<Index>(sizeof(T));
   for (Index n = 1; n <= 2 * lanes + 1; ++n)
@@ -22,8 +23,10 @@ TEST_CASE_TEMPLATE("softmax: every length and misalignment equals the definition
       for (Index i = 0; i < n; ++i) {
         const auto u = static_cast<std::size_t>(i);
         // exp(x - max) inherits the rounding of x - max: up to |x - max| / 2 ulp.
-        CHECK(static_cast<double>(y.data()[i]) == doctest::Approx(want[u]).epsilon(eps * (20 + 30)).scale(0));
-        CHECK(std::abs(static_cast<double>(l.data()[i]) - log_want[u]) <= 8 * eps * (1 + std::abs(log_want[u])));
+        CHECK(static_cast<double>(y.data()[i]) ==
+              doctest::Approx(want[u]).epsilon(eps * (20 + 30)).scale(0));
+        CHECK(std::abs(static_cast<double>(l.data()[i]) - log_want[u]) <=
+              8 * eps * (1 + std::abs(log_want[u])));
       }
     }
 }
@@ -45,7 +48,8 @@ TEST_CASE("softmax: any dimension of any strides, rank 0, zero sizes") {
     const Tensor y = softmax(x, dim), z = softmax(x.transpose(0, 2), 2 - (dim < 0 ? dim + 3 : dim));
     CHECK(y.shape() == x.shape());
     const Tensor back = z.transpose(0, 2).clone();
-    CHECK(std::equal(y.span<double>().begin(), y.span<double>().end(), back.span<double>().begin()));
+    CHECK(
+        std::equal(y.span<double>().begin(), y.span<double>().end(), back.span<double>().begin()));
   }
   CHECK(softmax(Tensor::scalar(3.0f), 0).item<float>() == 1);
   CHECK(softmax(Tensor::zeros({0, 3}), 1).size() == 0);
@@ -82,8 +86,11 @@ TEST_CASE("softmax backward: central differences, and beta keeps the old gradien
 
 TEST_CASE("softmax: shapes that differ are reported; the same bits for any number of threads") {
   std::vector<float> x = test::normals<float>(600 * 70, 5), y(600 * 70);
-  CHECK_THROWS_WITH_AS(softmax_rows(matrix_view(x.data(), 2, 3), matrix_view(y.data(), 3, 2)),
-                       doctest::Contains("softmax_rows: matrices must have one shape and dense rows: [2, 3], [3, 2]"), ShapeError);
+  CHECK_THROWS_WITH_AS(
+      softmax_rows(matrix_view(x.data(), 2, 3), matrix_view(y.data(), 3, 2)),
+      doctest::Contains(
+          "softmax_rows: matrices must have one shape and dense rows: [2, 3], [3, 2]"),
+      ShapeError);
   test::check_threads([&] {
     softmax_rows(matrix_view(x.data(), 600, 70), matrix_view(y.data(), 600, 70));
     return y;

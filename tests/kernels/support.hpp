@@ -41,7 +41,8 @@ double ulps(T got, long double want) {
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
 /// f() returns a vector: the same bits with 1, 2, 3 and 8 threads.
@@ -58,12 +59,14 @@ void check_threads(const F& f) {
 template <class T>
 class Guarded {
  public:
-  Guarded(Index n, Index offset) : memory_(static_cast<std::size_t>(n + offset + 2), sentinel), offset_(offset + 1), n_(n) {}
+  Guarded(Index n, Index offset)
+      : memory_(static_cast<std::size_t>(n + offset + 2), sentinel), offset_(offset + 1), n_(n) {}
   T* data() { return memory_.data() + offset_; }
   std::vector<T> values() { return std::vector<T>(data(), data() + n_); }
   void fill(const std::vector<T>& values) { std::copy(values.begin(), values.end(), data()); }
   bool intact() const {
-    const auto begin = static_cast<std::size_t>(offset_), end = static_cast<std::size_t>(offset_ + n_);
+    const auto begin = static_cast<std::size_t>(offset_),
+               end = static_cast<std::size_t>(offset_ + n_);
     for (std::size_t i = 0; i < memory_.size(); ++i)
       if ((i < begin || i >= end) && memory_[i] != sentinel) return false;
     return true;

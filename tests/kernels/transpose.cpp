@@ -5,7 +5,8 @@
 
 using namespace cfm;
 
-TEST_CASE_TEMPLATE("transpose: every shape around the tile, nothing written outside", T, float, double, std::int8_t) {
+TEST_CASE_TEMPLATE("transpose: every shape around the tile, nothing written outside", T, float,
+                   double, std::int8_t) {
   for (std::size_t rows : {0u, 1u, 31u, 32u, 33u, 70u})
     for (std::size_t cols : {0u, 1u, 31u, 32u, 33u, 70u}) {
       std::vector<T> x(rows * cols);
@@ -21,5 +22,6 @@ TEST_CASE_TEMPLATE("transpose: every shape around the tile, nothing written outs
 
 TEST_CASE("transpose: shapes that do not fit are reported") {
   std::vector<float> x(6), y(6);
-  CHECK_THROWS_WITH_AS(transpose(matrix_view(x.data(), 2, 3), matrix_view(y.data(), 2, 3)), doctest::Contains("transpose: out must be [cols, rows]"), ShapeError);
+  CHECK_THROWS_WITH_AS(transpose(matrix_view(x.data(), 2, 3), matrix_view(y.data(), 2, 3)),
+                       doctest::Contains("transpose: out must be [cols, rows]"), ShapeError);
 }

@@ -67,5 +67,6 @@ TEST_CASE("init: shapes alone take no memory, and no more tensors than said") {
   CHECK(big.storage().bytes() <= 8);
   CHECK(shapes.constant({}, 7, DType::i64).item<std::int64_t>() == 7);
   shapes.normal({2}, 0, 1);
-  CHECK_THROWS_WITH_AS(shapes.next().constant({1}, 0), doctest::Contains("more tensors than"), Error);
+  CHECK_THROWS_WITH_AS(shapes.next().constant({1}, 0), doctest::Contains("more tensors than"),
+                       Error);
 }

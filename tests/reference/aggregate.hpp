@@ -19,7 +19,8 @@ struct Csr {
 };
 
 /// Rows of 0 to `most` random neighbours, parallel edges among them; the last row is a hub.
-inline Csr random_csr(std::int64_t rows, std::int64_t cols, std::uint64_t most, std::uint64_t seed) {
+inline Csr random_csr(std::int64_t rows, std::int64_t cols, std::uint64_t most,
+                      std::uint64_t seed) {
   Rng rng(seed);
   Csr out;
   for (std::int64_t v = 0; v < rows; ++v) {

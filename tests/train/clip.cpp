@@ -64,7 +64,8 @@ TEST_CASE("clip: every element is limited on both sides") {
 
 TEST_CASE("clip: as an option of an optimizer it limits the common norm, or every element") {
   Pair m;
-  const std::vector<Tensor> g{Tensor::full({5}, 3, DType::f64), Tensor::full({2, 3}, 4, DType::f64)};
+  const std::vector<Tensor> g{Tensor::full({5}, 3, DType::f64),
+                              Tensor::full({2, 3}, 4, DType::f64)};
   const double norm = std::sqrt(5 * 9 + 6 * 16.0);
   CHECK(gradient_norm(g) == doctest::Approx(norm));
   Sgd clipped(m, {.learning_rate = 1}, {.clip_norm = 0.5});

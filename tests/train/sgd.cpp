@@ -22,8 +22,8 @@ TEST_CASE("sgd: two updates by hand, plain, with momentum, looking ahead") {
   CHECK(after_two_updates<Sgd>({.learning_rate = 0.1, .weight_decay = 0.5}) ==
         doctest::Approx(0.9 + 0.055));
   One m{{Tensor::of<double>({1})}};
-  CHECK_THROWS_WITH_AS(Sgd(m, {.nesterov = true}), doctest::Contains("sgd: nesterov needs momentum"),
-                       Error);
+  CHECK_THROWS_WITH_AS(Sgd(m, {.nesterov = true}),
+                       doctest::Contains("sgd: nesterov needs momentum"), Error);
 }
 
 TEST_CASE("sgd: a saved state goes on with the same bits") {

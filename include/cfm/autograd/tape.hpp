@@ -174,6 +174,6 @@ class Gradients {
 
 CFM_NAMESPACE_END
 
-#include <cfm/autograd/replay.hpp>
+#include <cfm/autograd/tape-inl.hpp>
 
 #include <cfm/autograd/record.hpp>

@@ -13,7 +13,8 @@ enum class AigerFormat : std::uint8_t { ascii, binary };
 /// Reads an AIGER text or binary; the header says which. Inputs, latches (with resets), outputs,
 /// the sections of version 1.9, symbols and the comment are kept. A binary file keeps its numbers;
 /// the variables of an ASCII file are renumbered, and its ANDs are ordered if they are not.
-/// `name` is what errors call the source.
+/// `name` is what errors call the source. A binary file may have 2^18 inputs, or as many as it has
+/// bytes; an ASCII file may number its variables up to 2^22, or to its bytes.
 /// Errors:  FormatError "name:line:column: ..."; "name:offset: ..." within binary ANDs.
 /// Cost:    linear; memory is bounded by the number of bytes.
 /// Source:  A. Biere, "The AIGER And-Inverter Graph (AIG) Format", 2007; A. Biere, K. Heljanko,

@@ -15,6 +15,21 @@ class Strash;
 class BitRows;
 class ConeFinder;
 struct Cone;
+class AigNetwork;
+struct AdderLabels;
+struct AdderRecord;
+struct AdderTargets;
+struct Adders;
+struct XorRecord;
+struct EdgeAttributeGraph;
+struct ExplicitNotGraph;
+struct GamoraGraph;
+struct CutOptions;
+template <int K>
+struct Cut;
+template <int K>
+class CutSets;
+enum class NodeKind : std::uint8_t;
 struct Fanouts;
 struct BenchOptions;
 struct BlifOptions;

@@ -1,7 +1,9 @@
 #pragma once
 /// @file  Batch normalisation: every column of a matrix by its own mean and variance.
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <cfm/kernels/norm.hpp>
 

@@ -90,8 +90,10 @@ inline Tensor logic(std::string_view name, Logic op, const Tensor& a, const Tens
 
 }  // namespace isa_detail
 
-// Comparisons: bool tensors of the broadcast shape. NaN equals nothing and is not ordered.
-// Errors:  TypeError if the types differ or are small floats, ShapeError if the shapes do not fit.
+/// @name Comparisons
+/// Bool tensors of the broadcast shape. NaN equals nothing and is not ordered.
+/// Errors:  TypeError if the types differ or are small floats, ShapeError if the shapes do not fit.
+/// @{
 inline Tensor equal(const Tensor& a, const Tensor& b) {
   return isa_detail::compare("equal", isa_detail::Comparison::eq, a, b);
 }
@@ -128,6 +130,7 @@ inline Tensor greater_equal(const Tensor& a, const Tensor& b) {
 inline Tensor greater_equal(const Tensor& a, double b) {
   return isa_detail::compare("greater_equal", isa_detail::Comparison::ge, a, b);
 }
+/// @}
 
 /// Both, on bool tensors with broadcasting.   Errors:  TypeError for other types.
 inline Tensor logical_and(const Tensor& a, const Tensor& b) {

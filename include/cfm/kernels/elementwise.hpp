@@ -54,8 +54,10 @@ void map_operands(Op op, const Operand<T>& a, const Operand<T>& b, T* out, Index
     alignas(64) T buffer_a[operand_chunk], buffer_b[operand_chunk];
     const T* const pa = a.fetch(begin, count, buffer_a);
     const T* const pb = b.fetch(begin, count, buffer_b);
-    if constexpr (Real<T>) CFM_CALL(map_binary)(op, pa, pb, out + begin, count);
-    else integer_binary(op, pa, pb, out + begin, count);
+    if constexpr (Real<T>)
+      CFM_CALL(map_binary)(op, pa, pb, out + begin, count);
+    else
+      integer_binary(op, pa, pb, out + begin, count);
   });
 }
 
@@ -96,9 +98,11 @@ Tensor map_tensor(std::string_view name, Op op, double a, const Tensor& b) {
 
 }  // namespace isa_detail
 
-// Functions of one f32 or f64 tensor: a dense tensor of the same shape and type. What each
-// computes, and how exactly, is said at its name in ops.hpp.
-// Errors:  TypeError for other types.
+/// @name Functions of one f32 or f64 tensor
+/// Each gives a dense tensor of the same shape and type. What it computes, and how exactly, is said
+/// at its name in ops.hpp.
+/// Errors:  TypeError for other types.
+/// @{
 inline Tensor neg(const Tensor& x) { return isa_detail::map_tensor("neg", ops::Neg{}, x); }
 inline Tensor abs(const Tensor& x) { return isa_detail::map_tensor("abs", ops::Abs{}, x); }
 inline Tensor exp(const Tensor& x) { return isa_detail::map_tensor("exp", ops::Exp{}, x); }
@@ -112,7 +116,9 @@ inline Tensor reciprocal(const Tensor& x) {
   return isa_detail::map_tensor("reciprocal", ops::Reciprocal{}, x);
 }
 inline Tensor tanh(const Tensor& x) { return isa_detail::map_tensor("tanh", ops::Tanh{}, x); }
-inline Tensor sigmoid(const Tensor& x) { return isa_detail::map_tensor("sigmoid", ops::Sigmoid{}, x); }
+inline Tensor sigmoid(const Tensor& x) {
+  return isa_detail::map_tensor("sigmoid", ops::Sigmoid{}, x);
+}
 inline Tensor relu(const Tensor& x) { return isa_detail::map_tensor("relu", ops::Relu{}, x); }
 inline Tensor leaky_relu(const Tensor& x, double slope = 0.01) {
   return isa_detail::map_tensor("leaky_relu", ops::LeakyRelu{slope}, x);
@@ -140,28 +146,44 @@ inline Tensor clamp(const Tensor& x, double low, double high) {
   return isa_detail::map_tensor("clamp", ops::Clamp{low, high}, x);
 }
 
-// Functions of two operands, broadcast to a common shape by NumPy's rule; the result is dense. A
-// number takes the type of the tensor beside it. add, sub, mul, minimum and maximum take integers
-// too, and wrap around on overflow.
-// Errors:  TypeError if the types differ or are not offered, ShapeError if the shapes do not fit.
+/// @}
+
+/// @name Functions of two operands
+/// The operands are broadcast to a common shape by NumPy's rule; the result is dense. A number takes
+/// the type of the tensor beside it. add, sub, mul, minimum and maximum take integers too, and wrap
+/// around on overflow.
+/// Errors:  TypeError if the types differ or are not offered, ShapeError if the shapes do not fit.
+/// @{
 inline Tensor add(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("add", ops::Add{}, a, b);
 }
-inline Tensor add(const Tensor& a, double b) { return isa_detail::map_tensor("add", ops::Add{}, a, b); }
+inline Tensor add(const Tensor& a, double b) {
+  return isa_detail::map_tensor("add", ops::Add{}, a, b);
+}
 inline Tensor sub(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("sub", ops::Sub{}, a, b);
 }
-inline Tensor sub(const Tensor& a, double b) { return isa_detail::map_tensor("sub", ops::Sub{}, a, b); }
-inline Tensor sub(double a, const Tensor& b) { return isa_detail::map_tensor("sub", ops::Sub{}, a, b); }
+inline Tensor sub(const Tensor& a, double b) {
+  return isa_detail::map_tensor("sub", ops::Sub{}, a, b);
+}
+inline Tensor sub(double a, const Tensor& b) {
+  return isa_detail::map_tensor("sub", ops::Sub{}, a, b);
+}
 inline Tensor mul(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("mul", ops::Mul{}, a, b);
 }
-inline Tensor mul(const Tensor& a, double b) { return isa_detail::map_tensor("mul", ops::Mul{}, a, b); }
+inline Tensor mul(const Tensor& a, double b) {
+  return isa_detail::map_tensor("mul", ops::Mul{}, a, b);
+}
 inline Tensor div(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("div", ops::Div{}, a, b);
 }
-inline Tensor div(const Tensor& a, double b) { return isa_detail::map_tensor("div", ops::Div{}, a, b); }
-inline Tensor div(double a, const Tensor& b) { return isa_detail::map_tensor("div", ops::Div{}, a, b); }
+inline Tensor div(const Tensor& a, double b) {
+  return isa_detail::map_tensor("div", ops::Div{}, a, b);
+}
+inline Tensor div(double a, const Tensor& b) {
+  return isa_detail::map_tensor("div", ops::Div{}, a, b);
+}
 inline Tensor minimum(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("minimum", ops::Min{}, a, b);
 }
@@ -171,7 +193,9 @@ inline Tensor maximum(const Tensor& a, const Tensor& b) {
 inline Tensor pow(const Tensor& a, const Tensor& b) {
   return isa_detail::map_tensor("pow", ops::Pow{}, a, b);
 }
-inline Tensor pow(const Tensor& a, double b) { return isa_detail::map_tensor("pow", ops::Pow{}, a, b); }
+inline Tensor pow(const Tensor& a, double b) {
+  return isa_detail::map_tensor("pow", ops::Pow{}, a, b);
+}
 
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
@@ -186,5 +210,6 @@ inline Tensor operator*(double a, const Tensor& b) { return mul(b, a); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator/(const Tensor& a, double b) { return div(a, b); }
 inline Tensor operator/(double a, const Tensor& b) { return div(a, b); }
+/// @}
 
 CFM_ISA_NAMESPACE_END

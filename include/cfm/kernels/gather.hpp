@@ -2,6 +2,7 @@
 /// @file  Rows picked by index, rows added by index, and reductions over segments of rows.
 
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include <cfm/kernels/detail/rows.hpp>
@@ -38,7 +39,8 @@ template <Element T, std::signed_integral I>
 void gather_rows(In<T, 2> x, View<I, 1> index, View<T, 2> out) {
   CFM_CHECK(out.rows() == index.extent[0] && out.cols() == x.cols(),
             "gather_rows: out must be [indices, columns of x]", x, index, out);
-  CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "gather_rows: rows must be dense", x, out);
+  CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "gather_rows: rows must be dense", x,
+            out);
   isa_detail::check_indices("gather_rows", index, x.rows());
   const std::size_t bytes = static_cast<std::size_t>(x.cols()) * sizeof(T);
   if (bytes == 0) return;
@@ -52,7 +54,8 @@ void gather_rows(In<T, 2> x, View<I, 1> index, View<T, 2> out) {
 /// Shapes:  values [count, n], index [count] of i32 or i64, out [rows, n]; last stride 1.
 /// Order:   each row of out adds its values by increasing i, whatever the threads: the indices are
 ///          sorted by counting first, nothing is atomic.
-/// Errors:  ShapeError if the shapes do not fit, Error for an index outside the rows or 2^31 values.
+/// Errors:  ShapeError if the shapes do not fit, Error for an index outside the rows or 2^31
+/// values.
 template <Real T, std::signed_integral I>
 void scatter_add_rows(In<T, 2> values, View<I, 1> index, View<T, 2> out) {
   CFM_CHECK(values.rows() == index.extent[0] && out.cols() == values.cols(),
@@ -69,8 +72,7 @@ void scatter_add_rows(In<T, 2> values, View<I, 1> index, View<T, 2> out) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(values.rows()));
   for (Index i = 0; i < values.rows(); ++i)
     order[static_cast<std::size_t>(next[slot(i)]++)] = static_cast<std::int32_t>(i);
-  aggregate_sum(CsrView{offsets, order}, values, out,
-                {.edge = {}, .column = {}, .beta = T{1}});
+  aggregate_sum(CsrView{offsets, order}, values, out, {.edge = {}, .column = {}, .beta = T{1}});
 }
 
 namespace isa_detail {
@@ -79,14 +81,14 @@ template <class T>
 detail::AggregateRows<T> segment_args(std::string_view op, In<T, 2> x,
                                       std::span<const std::int64_t> offsets, View<T, 2> out) {
   check_offsets(op, offsets, x.rows());
-  CFM_CHECK(out.rows() + 1 == static_cast<Index>(offsets.size()) && out.cols() == x.cols(),
-            concat(op, ": out must be [segments, columns of x] for ", offsets.size() - 1,
-                   " segments"),
-            x, out);
+  CFM_CHECK(
+      out.rows() + 1 == static_cast<Index>(offsets.size()) && out.cols() == x.cols(),
+      concat(op, ": out must be [segments, columns of x] for ", offsets.size() - 1, " segments"), x,
+      out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), concat(op, ": rows must be dense"), x,
             out);
-  return {offsets.data(), nullptr, x.rows(), nullptr, nullptr, false, T{0}, x.data, x.stride[0],
-          out.data, out.stride[0], x.cols()};
+  return {offsets.data(), nullptr, x.rows(),    nullptr,  nullptr,       false,
+          T{0},           x.data,  x.stride[0], out.data, out.stride[0], x.cols()};
 }
 
 template <class T>
@@ -117,7 +119,8 @@ template <Real T>
 void segment_sum(In<T, 2> x, std::span<const std::int64_t> offsets, View<T, 2> out) {
   const auto args = isa_detail::segment_args<T>("segment_sum", x, offsets, out);
   parallel_for(out.rows(), isa_detail::segment_grain(args, out.rows()),
-               [&](Index begin, Index end) { CFM_CALL(aggregate_rows)(args, begin, end); });
+               [&](Index begin, Index end) { CFM_CALL(aggregate_rows)
+                                             (args, begin, end); });
 }
 
 /// The same, divided by the length of the segment; 0 for empty segments.
@@ -126,11 +129,12 @@ void segment_mean(In<T, 2> x, std::span<const std::int64_t> offsets, View<T, 2> 
   auto args = isa_detail::segment_args<T>("segment_mean", x, offsets, out);
   args.mean = true;
   parallel_for(out.rows(), isa_detail::segment_grain(args, out.rows()),
-               [&](Index begin, Index end) { CFM_CALL(aggregate_rows)(args, begin, end); });
+               [&](Index begin, Index end) { CFM_CALL(aggregate_rows)
+                                             (args, begin, end); });
 }
 
-/// Largest row element by column, 0 for empty segments; which[s, c], if given, is its row (the first
-/// of equals, a NaN before all, -1 for none).
+/// Largest row element by column, 0 for empty segments; which[s, c], if given, is its row (the
+/// first of equals, a NaN before all, -1 for none).
 template <Real T>
 void segment_max(In<T, 2> x, std::span<const std::int64_t> offsets, View<T, 2> out,
                  View<std::int32_t, 2> which = {}) {
@@ -168,7 +172,8 @@ inline Tensor gather_rows(const Tensor& x, const Tensor& index) {
   });
 }
 
-/// The rows of a table that the tokens name.   Shapes:  table [rows, n], tokens [shape] -> [shape, n].
+/// The rows of a table that the tokens name.   Shapes:  table [rows, n], tokens [shape] -> [shape,
+/// n].
 inline Tensor embedding(const Tensor& table, const Tensor& tokens) {
   CFM_CHECK(table.rank() == 2, "embedding: the table must be [rows, n]", table);
   return gather_rows(table, tokens);

@@ -29,9 +29,9 @@ void check_cross_entropy(std::string_view op, In<T, 2> logits, View<const I, 1> 
             concat(op, ": label_smoothing must be in [0, 1]"), options.label_smoothing);
   for (Index r = 0; r < logits.rows(); ++r) {
     const Index y = static_cast<Index>(labels(r));
-    CFM_CHECK((0 <= y && y < logits.cols()) || y == options.ignore_index,
-              concat(op, ": label ", y, " of row ", r, " is outside the ", logits.cols(),
-                     " classes"));
+    CFM_CHECK(
+        (0 <= y && y < logits.cols()) || y == options.ignore_index,
+        concat(op, ": label ", y, " of row ", r, " is outside the ", logits.cols(), " classes"));
   }
 }
 
@@ -70,7 +70,8 @@ void cross_entropy_rows(In<T, 2> logits, View<I, 1> labels, View<T, 1> loss,
       loss(r) = 0;
       return;
     }
-    const T own = (sum.high - x[y]) + sum.log_sum;  // in this order: the difference is exact if near
+    const T own =
+        (sum.high - x[y]) + sum.log_sum;  // in this order: the difference is exact if near
     T value = (T{1} - smoothing) * isa_detail::class_weight(options, y) * own;
     if (smoothing > 0)
       value += smoothing / static_cast<T>(n) *
@@ -80,7 +81,8 @@ void cross_entropy_rows(In<T, 2> logits, View<I, 1> labels, View<T, 1> loss,
 }
 
 /// dlogits = beta dlogits + dloss[r] d(loss[r]) / d(logits): the gradient of cross_entropy_rows.
-/// Shapes:  as there; dloss [rows], dlogits [rows, classes], which may be logits itself if beta is 0.
+/// Shapes:  as there; dloss [rows], dlogits [rows, classes], which may be logits itself if beta is
+/// 0.
 template <Real T, std::signed_integral I>
 void cross_entropy_rows_backward(In<T, 2> logits, View<I, 1> labels, In<T, 1> log_total,
                                  In<T, 1> dloss, View<T, 2> dlogits,
@@ -106,8 +108,9 @@ void cross_entropy_rows_backward(In<T, 2> logits, View<I, 1> labels, In<T, 1> lo
     }
     const T own = dloss(r) * (T{1} - smoothing) * isa_detail::class_weight(options, y);
     const T spread = dloss(r) * smoothing / static_cast<T>(n);
-    CFM_CALL(cross_entropy_row_back)(logits.row(r), options.class_weights.data, dx, n, log_total(r),
-                                     own + spread * all_weights, spread, beta);
+    CFM_CALL(cross_entropy_row_back)
+    (logits.row(r), options.class_weights.data, dx, n, log_total(r), own + spread * all_weights,
+     spread, beta);
     dx[y] -= own;
   });
 }
@@ -120,9 +123,9 @@ T cross_entropy_total_weight(View<I, 1> labels, const CrossEntropyOptions<T>& op
   for (Index r = 0; r < labels.extent[0]; ++r) {
     const Index y = static_cast<Index>(labels(r));
     if (y == options.ignore_index) continue;
-    CFM_CHECK(options.class_weights.data == nullptr ||
-                  (0 <= y && y < options.class_weights.extent[0]),
-              concat("cross_entropy_total_weight: label ", y, " of row ", r, " has no weight"));
+    CFM_CHECK(
+        options.class_weights.data == nullptr || (0 <= y && y < options.class_weights.extent[0]),
+        concat("cross_entropy_total_weight: label ", y, " of row ", r, " has no weight"));
     total += static_cast<double>(isa_detail::class_weight(options, y));
   }
   return static_cast<T>(total);

@@ -48,10 +48,13 @@ CFM_ISA_NAMESPACE_BEGIN
 
 /// f(row of the result, length, rows of the operands ...) for every row along `dim`; the result and
 /// the operands have one shape and type.
+/// Errors:  TypeError unless all are f32 or all f64; ShapeError.
 template <class F, class... Rest>
-requires(std::same_as<Rest, Tensor>&&...) Tensor
-    map_rows(std::string_view op, const F& f, int dim, const Tensor& x, const Rest&... rest) {
+  requires(std::same_as<Rest, Tensor> && ...)
+Tensor map_rows(std::string_view op, const F& f, int dim, const Tensor& x, const Rest&... rest) {
   isa_detail::check_same_types(op, {&x, &rest...});
+  for (const Tensor* other : std::initializer_list<const Tensor*>{&x, &rest...})
+    CFM_CHECK(other->shape() == x.shape(), concat(op, ": the operands differ in shape"), x, *other);
   const Reduction reduction(x.shape(), {normalize_dim(dim, x.rank(), op)}, op);
   if (x.rank() == 0) return map_rows(op, f, 0, x.reshape({1}), rest.reshape({1})...).reshape({});
   return visit_real(x.dtype(), op, [&]<class T>(std::type_identity<T>) {

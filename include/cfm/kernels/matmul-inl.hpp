@@ -156,6 +156,7 @@ inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
 // not change the result.
 template <class T>
 inline void gemm_block(const detail::GemmBlock<T>& g, T* packed_a, T* packed_b) {
+  static_assert(64 % (2 * hn::MaxLanes(hn::ScalableTag<T>())) == 0, "panels must fill a block");
   const Index width = 2 * lanes_of<T>();
   const bool b_in_place = g.b_col == 1 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096);
   for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {

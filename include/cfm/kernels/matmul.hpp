@@ -9,7 +9,8 @@
 CFM_ISA_NAMESPACE_BEGIN
 namespace isa_detail {
 
-// Products of the same sizes and strides at other places: `place(i)` moves the pointers of the i-th.
+// Products of the same sizes and strides at other places: `place(i)` moves the pointers of the
+// i-th.
 template <class T, class Place>
 void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
   if (count == 0 || shape.m == 0 || shape.n == 0) return;
@@ -21,14 +22,14 @@ void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
   const Index work = row_block * column_block * std::max<Index>(1, shape.k);
   const Index grain = std::max<Index>(1, (Index{1} << 18) / work);
   const Index small = shape.m * shape.n * std::max<Index>(1, shape.k);
-  const Index together = row_blocks * column_blocks == 1
-                             ? std::max<Index>(1, (Index{1} << 17) / small)
-                             : grain;
+  const Index together =
+      row_blocks * column_blocks == 1 ? std::max<Index>(1, (Index{1} << 17) / small) : grain;
   const bool pack_a = shape.n > 64 && shape.m * shape.k > 4096;
   parallel_for(count * row_blocks * column_blocks, together, [&](Index begin, Index end) {
     const Index kc = std::min(detail::gemm_k_block, shape.k);
     const detail::Scratch<T> packed_a(pack_a ? std::min(row_block, shape.m) * kc : 0);
-    const detail::Scratch<T> packed_b(kc * std::min(detail::gemm_columns, (shape.n + 63) / 64 * 64));
+    const detail::Scratch<T> packed_b(kc *
+                                      std::min(detail::gemm_columns, (shape.n + 63) / 64 * 64));
     for (Index task = begin; task < end; ++task) {
       detail::GemmBlock<T> g = shape;
       place(task / (row_blocks * column_blocks), g);
@@ -72,7 +73,8 @@ void gemm(std::string_view op, Index m, Index k, Index inner, Index n, In<T, 2> 
 ///
 /// Shapes:  a [m, k], b [k, n], out [m, n]; last stride 1; out may not alias a or b; zero sizes
 ///          are fine, and an empty sum is 0.
-/// Order:   each element is summed over blocks of 256 terms in turn, each block by multiply-add from
+/// Order:   each element is summed over blocks of 256 terms in turn, each block by multiply-add
+/// from
 ///          its first term to its last: it depends on k alone, so a row gives the same bits alone
 ///          and among others.
 /// Errors:  ShapeError if shapes or strides do not fit.

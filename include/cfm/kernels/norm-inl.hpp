@@ -1,6 +1,7 @@
 /// @file  Normalisation of one row, and of the columns of a block of rows; forward and backward.
 /// Source:  J. Ba et al., "Layer Normalization", 2016; B. Zhang and R. Sennrich, "Root Mean Square
-///          Layer Normalization", NeurIPS 2019; S. Ioffe and C. Szegedy, "Batch Normalization", 2015.
+///          Layer Normalization", NeurIPS 2019; S. Ioffe and C. Szegedy, "Batch Normalization",
+///          ICML 2015.
 #ifndef CFM_KERNELS_NORM_INL_HPP_
 #define CFM_KERNELS_NORM_INL_HPP_
 #include <cmath>

@@ -7,9 +7,9 @@
 
 CFM_ISA_NAMESPACE_BEGIN
 
-// All matrices [rows, n] with last stride 1, all vectors dense. An empty gain is 1, an empty bias 0.
-// Sums run over chunks of fixed size: the same bits for any number of threads. `beta` is how much
-// of the old output of a backward door stays.
+// All matrices [rows, n] with last stride 1, all vectors dense. An empty gain is 1, an empty bias
+// 0. Sums run over chunks of fixed size: the same bits for any number of threads. `beta` is how
+// much of the old output of a backward door stays.
 
 /// out[r, :] = (x[r, :] - mean) inv_std gain + bias with inv_std = 1 / sqrt(variance + eps)
 ///
@@ -31,8 +31,8 @@ void layer_norm(In<T, 2> x, In<T, 1> gain, In<T, 1> bias, View<T, 2> out,
     const auto moments = CFM_CALL(row_moments)(x.row(r), x.cols(), eps);
     mean(r) = moments.mean;
     inv_std(r) = moments.inv_std;
-    CFM_CALL(normalize_row)(x.row(r), gain.data, bias.data, out.row(r), x.cols(), moments.mean,
-                            moments.inv_std);
+    CFM_CALL(normalize_row)
+    (x.row(r), gain.data, bias.data, out.row(r), x.cols(), moments.mean, moments.inv_std);
   });
 }
 
@@ -50,8 +50,8 @@ void rms_norm(In<T, 2> x, In<T, 1> gain, View<T, 2> out, View<std::type_identity
   if (x.cols() == 0) return;
   detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
     inv_rms(r) = CFM_CALL(inverse_rms_row)(x.row(r), x.cols(), eps);
-    CFM_CALL(normalize_row)(x.row(r), gain.data, static_cast<const T*>(nullptr), out.row(r),
-                            x.cols(), T{0}, inv_rms(r));
+    CFM_CALL(normalize_row)
+    (x.row(r), gain.data, static_cast<const T*>(nullptr), out.row(r), x.cols(), T{0}, inv_rms(r));
   });
 }
 
@@ -98,28 +98,30 @@ void row_norm_backward(std::string_view op, In<T, 2> dy, In<T, 2> x, In<T, 1> ga
   if (dgain.data != nullptr || dbias.data != nullptr)  // before dx, which may be dy itself
     sum_over_rows(x.rows(), n, dgain.data, dbias.data, beta,
                   [&](Index begin, Index end, T* first, T* second) {
-                    CFM_CALL(gain_bias_back)(dy.row(begin), dy.stride[0], x.row(begin), x.stride[0],
-                                             mean != nullptr ? mean + begin : nullptr,
-                                             scale.data + begin, end - begin, first, second, n);
+                    CFM_CALL(gain_bias_back)
+                    (dy.row(begin), dy.stride[0], x.row(begin), x.stride[0],
+                     mean != nullptr ? mean + begin : nullptr, scale.data + begin, end - begin,
+                     first, second, n);
                   });
   if (dx.data == nullptr) return;
   detail::check_rows(op, dy, x, dx);
   detail::for_each_row(x.rows(), 3 * n * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(normalize_row_back)(dy.row(r), x.row(r), gain.data, dx.row(r), n,
-                                 mean != nullptr ? mean[r] : T{0}, scale(r), mean != nullptr, beta);
+    CFM_CALL(normalize_row_back)
+    (dy.row(r), x.row(r), gain.data, dx.row(r), n, mean != nullptr ? mean[r] : T{0}, scale(r),
+     mean != nullptr, beta);
   });
 }
 
 }  // namespace isa_detail
 
 /// Gradients of layer_norm; empty outputs are skipped.
-/// Shapes:  dy, x, dx [rows, n]; mean, inv_std [rows]; gain, dgain, dbias [n] or empty. dx may be dy
+/// Shapes:  dy, x, dx [rows, n]; mean, inv_std [rows]; gain, dgain, dbias [n] or empty. dx may be
+/// dy
 ///          itself if beta is 0.
 template <Real T>
 void layer_norm_backward(In<T, 2> dy, In<T, 2> x, In<T, 1> gain, In<T, 1> mean, In<T, 1> inv_std,
                          View<T, 2> dx, View<std::type_identity_t<T>, 1> dgain,
-                         View<std::type_identity_t<T>, 1> dbias,
-                         std::type_identity_t<T> beta = 0) {
+                         View<std::type_identity_t<T>, 1> dbias, std::type_identity_t<T> beta = 0) {
   detail::check_rows("layer_norm_backward", dy, x);
   detail::check_vector("layer_norm_backward", "mean", mean, x.rows());
   isa_detail::row_norm_backward("layer_norm_backward", dy, x, gain, mean.data, inv_std, dx, dgain,

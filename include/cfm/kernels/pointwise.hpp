@@ -154,8 +154,8 @@ Tensor pointwise_as(const F& f, const Tensors&... x) {
 /// compiled at the flags of the caller's unit and runs on several threads: it must be pure.
 /// Errors:  ShapeError if the shapes do not broadcast; TypeError unless all are f32 or all f64.
 template <class F, class... Rest>
-requires(std::same_as<Rest, Tensor>&&...) Tensor
-    pointwise(std::string_view op, const F& f, const Tensor& x, const Rest&... rest) {
+  requires(std::same_as<Rest, Tensor> && ...)
+Tensor pointwise(std::string_view op, const F& f, const Tensor& x, const Rest&... rest) {
   isa_detail::check_same_types(op, {&x, &rest...});
   return visit_real(x.dtype(), op, [&]<class T>(std::type_identity<T>) {
     return pointwise_as<T, std::conditional_t<true, T, Rest>...>(f, x, rest...);

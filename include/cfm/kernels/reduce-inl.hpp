@@ -2,6 +2,7 @@
 #ifndef CFM_KERNELS_REDUCE_INL_HPP_
 #define CFM_KERNELS_REDUCE_INL_HPP_
 #include <limits>
+#include <type_traits>
 
 #include <cfm/kernels/dispatch.hpp>
 

@@ -14,7 +14,8 @@ CFM_ISA_NAMESPACE_BEGIN
 /// Sum. Of integers and bools it is an i64 (u64 for u64) that wraps around; 0 for no elements.
 /// Error bound: (n / (4 lanes) + 20) eps times the sum of absolute values, n at most 1024.
 inline Tensor sum(const Tensor& x, const Extents& dims = {}, bool keepdim = false) {
-  if (is_floating(x.dtype())) return isa_detail::fold_real<detail::FoldSum>("sum", x, dims, keepdim);
+  if (is_floating(x.dtype()))
+    return isa_detail::fold_real<detail::FoldSum>("sum", x, dims, keepdim);
   return isa_detail::fold_integer<detail::FoldSum>("sum", x, dims, keepdim);
 }
 
@@ -29,10 +30,15 @@ namespace isa_detail {
 
 template <class Fold>
 Tensor extremum(std::string_view op, const Tensor& x, const Extents& dims, bool keepdim) {
-  const FoldPlan plan = plan_fold(op, x.expand(x.shape()), dims, keepdim);
-  CFM_CHECK(plan.n > 0 || plan.shape.size() == 0, concat(op, ": nothing to choose from"), x);
-  if (is_floating(x.dtype())) return fold_real<Fold>(op, x, dims, keepdim);
-  return fold_integer<Fold>(op, x, dims, keepdim).to(x.dtype());
+  bool empty = x.size() == 0 && dims.rank() == 0;
+  for (Index d : dims) {
+    const int at = normalize_dim(static_cast<int>(d), x.rank(), op);
+    empty = empty || (x.rank() > 0 && x.shape()[at] == 0);
+  }
+  Tensor out = is_floating(x.dtype()) ? fold_real<Fold>(op, x, dims, keepdim)
+                                      : fold_integer<Fold>(op, x, dims, keepdim).to(x.dtype());
+  CFM_CHECK(!empty || out.size() == 0, concat(op, ": nothing to choose from"), x);
+  return out;
 }
 
 inline Index reduced_count(const Tensor& x, const Tensor& out) {
@@ -119,9 +125,12 @@ inline Tensor cumsum(const Tensor& x, int dim) {
       }
     });
   };
-  if (dtype == DType::i64) run(std::type_identity<std::int64_t>{});
-  else if (dtype == DType::u64) run(std::type_identity<std::uint64_t>{});
-  else visit_real(dtype, "cumsum", run);
+  if (dtype == DType::i64)
+    run(std::type_identity<std::int64_t>{});
+  else if (dtype == DType::u64)
+    run(std::type_identity<std::uint64_t>{});
+  else
+    visit_real(dtype, "cumsum", run);
   return out.transpose(d, -1).contiguous();
 }
 

@@ -1,4 +1,4 @@
-/// @file  Aggregation over compressed sparse rows: a block of columns of the sum stays in registers.
+/// @file  Aggregation over compressed sparse rows: columns of the sum stay in registers.
 #ifndef CFM_KERNELS_SPMM_INL_HPP_
 #define CFM_KERNELS_SPMM_INL_HPP_
 #include <algorithm>
@@ -77,7 +77,8 @@ HWY_INLINE void aggregate_columns(const detail::AggregateRows<T>& g, Index v, In
   if (g.beta == T{0}) {
     HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Zero(d);
   } else {
-    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Mul(load(out, i), hn::Set(d, g.beta));
+    const V keep = hn::Set(d, g.beta);
+    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Mul(load(out, i), keep);
   }
   V total[N];
   HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) total[i] = hn::Zero(d);
@@ -95,7 +96,8 @@ HWY_INLINE void aggregate_columns(const detail::AggregateRows<T>& g, Index v, In
         if (g.edge_scale != nullptr) factor *= g.edge_scale[e];
         if (g.column_scale != nullptr) factor *= g.column_scale[u];
         const V w = hn::Set(d, factor);
-        HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::MulAdd(w, load(row, i), acc[i]);
+        HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i)
+          acc[i] = hn::MulAdd(w, load(row, i), acc[i]);
       } else {
         HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Add(acc[i], load(row, i));
       }

@@ -30,15 +30,18 @@ detail::AggregateRows<T> aggregate_args(std::string_view op, const CsrView& grap
             out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), concat(op, ": rows must be dense"), x,
             out);
-  CFM_CHECK(scale.edge.data == nullptr || (scale.edge.extent[0] == graph.edges() &&
-                                           scale.edge.last_contiguous()),
+  CFM_CHECK(scale.edge.data == nullptr ||
+                (scale.edge.extent[0] == graph.edges() && scale.edge.last_contiguous()),
             concat(op, ": one factor for each of ", graph.edges(), " edges"), scale.edge);
   CFM_CHECK(scale.column.data == nullptr ||
                 (scale.column.extent[0] == x.rows() && scale.column.last_contiguous()),
             concat(op, ": one factor for each row of x"), scale.column, x);
-  return {graph.offsets.data(), graph.columns.data(), graph.edges(), scale.edge.data,
-          scale.column.data, false, scale.beta, x.data, x.stride[0], out.data, out.stride[0],
-          x.cols()};
+  return {graph.offsets.data(), graph.columns.data(),
+          graph.edges(),        scale.edge.data,
+          scale.column.data,    false,
+          scale.beta,           x.data,
+          x.stride[0],          out.data,
+          out.stride[0],        x.cols()};
 }
 
 // Rows of a chunk: by the average number of bytes that a row gathers.
@@ -101,8 +104,9 @@ void aggregate_max(const CsrView& graph, In<T, 2> x, View<T, 2> out,
 /// Shapes:  transposed is the transpose of its graph with parallel edges side by side (as a stable
 ///          transposition leaves them); dy and which [its rows, width], out [its columns, width].
 template <Real T>
-void aggregate_max_backward(const CsrView& transposed, In<T, 2> dy, View<const std::int32_t, 2> which,
-                            View<T, 2> out, std::type_identity_t<T> beta = 0) {
+void aggregate_max_backward(const CsrView& transposed, In<T, 2> dy,
+                            View<const std::int32_t, 2> which, View<T, 2> out,
+                            std::type_identity_t<T> beta = 0) {
   const auto args = isa_detail::aggregate_args<T>("aggregate_max_backward", transposed, dy, out,
                                                   {.edge = {}, .column = {}, .beta = beta});
   CFM_CHECK(which.rows() == dy.rows() && which.cols() == dy.cols() && which.last_contiguous(),
@@ -121,9 +125,18 @@ void edge_dot(const CsrView& graph, In<T, 2> a, In<T, 2> b, View<T, 1> out) {
             "edge_dot: a [rows, width], b [columns, width], out [edges]", a, b, out);
   CFM_CHECK(a.last_contiguous() && b.last_contiguous() && out.last_contiguous(),
             "edge_dot: rows must be dense", a, b, out);
-  const detail::AggregateRows<T> args{graph.offsets.data(), graph.columns.data(), graph.edges(),
-                                      nullptr, nullptr, false, T{0}, b.data, b.stride[0],
-                                      out.data, 0, b.cols()};
+  const detail::AggregateRows<T> args{graph.offsets.data(),
+                                      graph.columns.data(),
+                                      graph.edges(),
+                                      nullptr,
+                                      nullptr,
+                                      false,
+                                      T{0},
+                                      b.data,
+                                      b.stride[0],
+                                      out.data,
+                                      0,
+                                      b.cols()};
   parallel_for(graph.rows(), isa_detail::aggregate_grain<T>(graph, b.cols()),
                [&](Index begin, Index end) {
                  CFM_CALL(edge_dot_rows)(args, a.data, a.stride[0], begin, end);

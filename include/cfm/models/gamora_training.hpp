@@ -2,6 +2,7 @@
 /// @file  Trains GAMORA on one labelled netlist.
 
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include <cfm/circuit/adder_labels.hpp>
@@ -13,33 +14,28 @@
 
 CFM_NAMESPACE_BEGIN
 
-/// The published training, but for dropout (GamoraConfig) and the choice of the epoch.
+/// The published training, with a learning rate that settles in place of a choice among epochs.
 struct GamoraTrainingOptions {
   Index epochs = 100;
   Index batch = 20;             ///< target nodes a step; messages pass over the whole graph
-  double learning_rate = 8e-3;  ///< of Adam, falling to 0 along half a cosine
+  double learning_rate = 8e-3;  ///< of Adam at first, falling to 0 along half a cosine
   double weight_decay = 5e-5;
-  double validation = 0.2;      ///< part of the nodes that choose the epoch and are not trained on
+  double validation = 0.2;      ///< part of the nodes that is not trained on
   Rng rng{7};                   ///< of the split, the order of batches and dropout
   ProgressFunction progress{};  ///< after every epoch, with its mean loss; false stops
 };
 
-/// What train_gamora reached. The model holds the best epoch.
+/// What train_gamora reached.
 struct GamoraTrainingResult {
-  Index epochs = 0;          ///< epochs that ran
-  Index best_epoch = 0;      ///< from 1
-  double loss = 0;           ///< mean loss of the last epoch
-  double best_validation = 0;  ///< loss of the best epoch on the nodes that were kept back
+  Index epochs = 0;           ///< epochs that ran
+  double loss = 0;            ///< mean of the last epoch
+  double validation_loss = 0; ///< in the end, on the nodes that were not trained on
 };
 
 namespace detail {
 
-/// 0 .. n - 1 in random order.
-inline std::vector<std::int64_t> shuffled(Index n, Rng rng) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
-  return order;
+inline void shuffle(std::vector<std::int64_t>& values, Rng rng) {
+  for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[rng.below(i)]);
 }
 
 inline Tensor index_tensor(std::span<const std::int64_t> values) {
@@ -63,8 +59,7 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// Trains on the labels of one netlist: random batches of nodes, Adam, and in the end the weights
-/// of the epoch with the smallest loss on the nodes that were kept back.
+/// Trains on the labels of one netlist, in random batches of nodes. Dropout is the model's.
 /// Order:   the same options give the same bits for any number of threads.
 /// Errors:  Error if there are fewer than ten nodes, or for options out of range.
 /// Source:  N. Wu et al., "Gamora", DAC 2023, section IV; the public code's neighbour sampling keeps
@@ -81,34 +76,30 @@ inline GamoraTrainingResult train_gamora(Gamora<>& model, const GamoraGraph& g,
             "train_gamora: the part kept back lies between 0 and 0.9", options.validation);
   const AdderTargets targets = adder_targets(labels);
   const Tensor features = g.features();
-  std::vector<std::int64_t> order = detail::shuffled(g.nodes(), options.rng.split(0));
+  std::vector<std::int64_t> order(static_cast<std::size_t>(g.nodes()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  detail::shuffle(order, options.rng.split(0));
   const auto kept = std::max<std::size_t>(
       1, static_cast<std::size_t>(options.validation * static_cast<double>(order.size())));
-  const std::vector<std::int64_t> held(order.begin(), order.begin() + static_cast<Index>(kept));
-  const std::vector<std::int64_t> trained(order.begin() + static_cast<Index>(kept), order.end());
-  const Tensor held_nodes = detail::index_tensor(held);
-  const GamoraTargets held_targets = detail::gather_targets(targets, held);
+  const auto split = order.begin() + static_cast<std::ptrdiff_t>(kept);
+  const std::vector<std::int64_t> held(order.begin(), split);
+  std::vector<std::int64_t> trained(split, order.end());
+  const auto batch = static_cast<std::size_t>(options.batch);
+  const auto batches = static_cast<Index>((trained.size() + batch - 1) / batch);
 
   Adam optimizer(model, {.learning_rate = options.learning_rate,
                          .weight_decay = options.weight_decay});
-  const auto batches = static_cast<Index>((trained.size() + static_cast<std::size_t>(options.batch) -
-                                           1) / static_cast<std::size_t>(options.batch));
   const CosineDecay schedule{.steps = options.epochs * batches};
-  GamoraTrainingResult result{.best_validation = std::numeric_limits<double>::infinity()};
-  Gamora<> best = clone(model);
+  GamoraTrainingResult result;
   Index step = 0;
   for (Index epoch = 1; epoch <= options.epochs; ++epoch) {
     const auto rng = options.rng.split(static_cast<std::uint64_t>(epoch));
-    const std::vector<std::int64_t> shuffle =
-        detail::shuffled(static_cast<Index>(trained.size()), rng.split(0));
+    detail::shuffle(trained, rng.split(0));
     double sum = 0;
     Index done = 0;
-    for (std::size_t begin = 0; begin + 1 < trained.size();
-         begin += static_cast<std::size_t>(options.batch)) {
-      std::vector<std::int64_t> nodes;
-      for (std::size_t i = begin;
-           i < std::min(trained.size(), begin + static_cast<std::size_t>(options.batch)); ++i)
-        nodes.push_back(trained[static_cast<std::size_t>(shuffle[i])]);
+    for (std::size_t begin = 0; begin < trained.size(); begin += batch) {
+      const auto nodes = std::span<const std::int64_t>(trained).subspan(
+          begin, std::min(batch, trained.size() - begin));
       if (nodes.size() < 2) break;  // batch norm has no statistics of one row
       Tape tape({.training = true, .rng = rng.split(1 + begin)});
       const Var states = model.embed(g.graph, tape.input(features));
@@ -123,17 +114,13 @@ inline GamoraTrainingResult train_gamora(Gamora<>& model, const GamoraGraph& g,
     }
     result.epochs = epoch;
     result.loss = sum / static_cast<double>(std::max<Index>(1, done));
-    const Var held_states = index_select(model.embed(g.graph, features), 0, held_nodes);
-    const double validation = static_cast<double>(
-        gamora_loss(model.classify(held_states), held_targets).item<float>());
-    if (validation < result.best_validation) {
-      result.best_validation = validation;
-      result.best_epoch = epoch;
-      best = clone(model);
-    }
     if (!report(options.progress, {"training", epoch, options.epochs, result.loss})) break;
   }
-  load_into(model, named_tensors(best));
+  const Var states = model.embed(g.graph, features);
+  result.validation_loss = static_cast<double>(
+      gamora_loss(model.classify(index_select(states, 0, detail::index_tensor(held))),
+                  detail::gather_targets(targets, held))
+          .item<float>());
   return result;
 }
 

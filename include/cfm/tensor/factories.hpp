@@ -49,8 +49,10 @@ inline Tensor arange(Index begin, Index end, Index step = 1, DType dtype = DType
   const std::uint64_t count = (distance - 1) / stride + 1;
   CFM_CHECK(count <= std::uint64_t{1} << 59, "arange: too many elements",
             Extents{begin, end, step});
-  return detail::generate<Index>(Shape{static_cast<Index>(count)}, dtype,
-                                 [&](Index i) { return begin + i * step; });
+  return detail::generate<Index>(Shape{static_cast<Index>(count)}, dtype, [&](Index i) {
+    return static_cast<Index>(from +
+                              static_cast<std::uint64_t>(i) * static_cast<std::uint64_t>(step));
+  });
 }
 /// 0, 1, ... end - 1.
 inline Tensor arange(Index end) { return arange(0, end); }

@@ -28,11 +28,12 @@ class BlifReader {
     build_functions();
     const BlifModel& top = models_[0];
     for (const std::uint32_t output : top.outputs)
-      build_.add_output(driven_value(output, top, top.position), std::string(top.signals[output]));
+      build_.add_output(driven_value({0, 0}, top, output, top.position),
+                        std::string(top.signals[output]));
     for (std::size_t i = 0; i < registers_.size(); ++i) {
       const auto& [model, line] = found(registers_[i]);
       const auto& latch = model.registers[line];
-      build_.set_next(i, driven_value(global(registers_[i], latch.next), model, latch.position));
+      build_.set_next(i, driven_value(registers_[i], model, latch.next, latch.position));
     }
     return remove_dangling(build_.take());
   }
@@ -73,7 +74,9 @@ class BlifReader {
     };
     const auto count = [&](std::uint32_t m) {
       const BlifModel& model = models_[m];
-      std::uint64_t n = 1 + model.signals.size() + model.functions.size();
+      // Covers cost time too, if little: 16 characters count as one function.
+      std::uint64_t n = 1 + model.signals.size() + model.functions.size() +
+                        (model.operands.size() + model.cells.size()) / 16;
       for (std::uint32_t k = 0; k < model.uses.size(); ++k)
         if (const std::uint32_t child = used(m, k); child != not_a_gate)
           n = std::min<std::uint64_t>(n + size[child], UINT64_MAX / 2);
@@ -203,20 +206,23 @@ class BlifReader {
     return cover;
   }
 
-  Literal driven_value(std::uint32_t signal, const BlifModel& model, std::size_t position) const {
+  // The literal of a signal that an output or a latch at `position` reads.
+  Literal driven_value(Item item, const BlifModel& model, std::uint32_t local,
+                       std::size_t position) const {
+    const std::uint32_t signal = global(item, local);
     std::uint32_t lacks = Signals::none;
     const Literal literal = signals_.value(signal, lacks);
     if (lacks == Signals::none || undriven_is_false_) return literal;
+    static constexpr std::string_view hint =
+        " is used here and driven nowhere (BlifOptions::undriven_is_false makes it false)";
     for (const Item gate : gates_) {  // the first function that reads it says where
       const auto& [reader, line] = found(gate);
       const auto& f = reader.functions[line];
       for (std::uint32_t k = 0; k < f.count && lacks != signal; ++k)
         if (const std::uint32_t s = reader.operands[f.operands + k]; global(gate, s) == lacks)
-          reader.source->fail_at(f.position, quoted(reader.signals[s]),
-                                 " is used here and driven nowhere");
+          reader.source->fail_at(f.position, quoted(reader.signals[s]), hint);
     }
-    model.source->fail_at(position, "an output or latch of model ", quoted(model.name),
-                          " is driven nowhere");
+    model.source->fail_at(position, quoted(model.signals[local]), hint);
   }
 
   [[noreturn]] static void fail_twice(const BlifModel& model, std::uint32_t signal,

@@ -1,6 +1,8 @@
 #pragma once
 /// @file  Reductions of a tensor over some of its dimensions, as rows or columns of dense blocks.
 
+#include <utility>
+
 #include <cfm/exec/parallel.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/reduce-inl.hpp>
@@ -138,8 +140,8 @@ Tensor fold_integer(std::string_view op, const Tensor& x, const Extents& dims, b
       for (Index r = begin; r < end; ++r) {
         const T* const row = source + r * plan.n;
         if constexpr (std::same_as<Fold, detail::FoldMax> || std::same_as<Fold, detail::FoldMin>) {
-          T value = row[0];
-          for (Index i = 1; i < plan.n; ++i) value = detail::fold<Fold>(value, row[i]);
+          T value = detail::fold_identity<Fold, T>();
+          for (Index i = 0; i < plan.n; ++i) value = detail::fold<Fold>(value, row[i]);
           target[r] = value;
         } else {
           std::uint64_t value = detail::fold_identity<Fold, std::uint64_t>();
