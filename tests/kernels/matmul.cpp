@@ -43,7 +43,8 @@ TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bi
                    float, double) {
   const Index sizes[][3] = {{1, 1, 1},   {6, 16, 4},   {7, 17, 5},    {13, 33, 31},   {5, 2, 300},
                             {97, 70, 3}, {98, 67, 80}, {12, 257, 64}, {100, 300, 65}, {1, 65, 257}};
-  for (const auto& [m, n, k] : sizes) {
+  for (const auto& size : sizes) {
+    const Index m = size[0], n = size[1], k = size[2];  // Clang 14 captures no bindings
     CAPTURE(m);
     CAPTURE(n);
     CAPTURE(k);

@@ -40,8 +40,8 @@ struct GamoraOutput {
   Var root;    ///< 0 carry of an adder, 1 sum of an adder, 2 other
 };
 
-/// `layers` GraphSAGE layers with ReLU over the fan-ins of each node, then a hidden layer with batch
-/// norm (after its ReLU, as published) and three linear heads. Tensors are named as in the public
+/// GraphSAGE layers with ReLU over the fan-ins of each node, then a hidden layer with batch norm
+/// (after its ReLU, as published) and three linear heads. Tensors are named as in the public
 /// checkpoint, so that it loads as it is.
 /// Source:  N. Wu et al., "Gamora: graph learning based symbolic reasoning for large-scale Boolean
 ///          networks", DAC 2023, section III, with the details of its public code.

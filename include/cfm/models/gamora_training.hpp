@@ -62,8 +62,8 @@ CFM_ISA_NAMESPACE_BEGIN
 /// Trains on the labels of one netlist, in random batches of nodes. Dropout is the model's.
 /// Order:   the same options give the same bits for any number of threads.
 /// Errors:  Error if there are fewer than ten nodes, or for options out of range.
-/// Source:  N. Wu et al., "Gamora", DAC 2023, section IV; the public code's neighbour sampling keeps
-///          every fan-in, so it equals a pass over the whole graph.
+/// Source:  N. Wu et al., "Gamora", DAC 2023, section IV. The public code's neighbour sampling
+///          keeps every fan-in, so it equals a pass over the whole graph.
 inline GamoraTrainingResult train_gamora(Gamora<>& model, const GamoraGraph& g,
                                          const AdderLabels& labels,
                                          const GamoraTrainingOptions& options = {}) {
