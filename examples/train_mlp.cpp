@@ -129,7 +129,8 @@ void run(const Options& o) {
   if (o.bits < 1 || o.bits > 16) throw examples::UsageError("--bits: from 1 to 16");
   const auto start = std::chrono::steady_clock::now();
   const cfm::Aig adder = cfm::ripple_adder(o.bits);
-  const auto [seen, unseen] = simulate_samples(adder, 64, o.common.seed);
+  const std::pair<Samples, Samples> samples = simulate_samples(adder, 64, o.common.seed);
+  const Samples &seen = samples.first, &unseen = samples.second;
 
   Network model({.inputs = static_cast<cfm::Index>(adder.inputs()),
                  .hidden = o.hidden,
@@ -176,8 +177,8 @@ void run(const Options& o) {
   bar.finish();
 
   const std::vector<double> train = accuracies(model, seen), test = accuracies(model, unseen);
-  std::printf("%zu-bit ripple adder, %zu AND gates; %s samples to learn from, %s of other patterns; "
-              "%s parameters\n",
+  std::printf("%zu-bit ripple adder, %zu AND gates; %s samples to learn from, %s of other "
+              "patterns; %s parameters\n",
               o.bits, adder.ands(), examples::grouped(seen.x.size(0)).c_str(),
               examples::grouped(unseen.x.size(0)).c_str(),
               examples::grouped(cfm::parameter_count(model)).c_str());

@@ -45,7 +45,7 @@ MACROS = re.compile(
 KERNEL_MACROS = re.compile(
     r"CFM_KERNELS_[A-Z0-9_]+_(INL_HPP_|TARGET)|CFM_HWY_[A-Z0-9_]+|HWY_DISABLE_PCLMUL_AES"
     r"|HWY_TARGET_INCLUDE")
-WITHOUT_TEST = {"fwd", "version", "config"}
+WITHOUT_TEST = {"fwd", "version", "config", "torch_options"}
 
 breaches = []
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -72,16 +73,19 @@ inline double weighted_sum(const std::vector<Var>& outputs, const std::vector<Te
   return sum;
 }
 
+// f behind one call, so that the check is compiled once and not for every f.
+using GradcheckFunction = std::function<std::vector<Var>(const std::vector<Var>&)>;
+
 // The backward derivatives of weighted_sum(f(inputs)).
-template <class F>
-std::vector<Tensor> gradcheck_replay(const F& f, const std::vector<Tensor>& inputs,
+inline std::vector<Tensor> gradcheck_replay(const GradcheckFunction& f,
+                                            const std::vector<Tensor>& inputs,
                                      std::vector<Tensor>& weights,
                                      const GradcheckOptions& options) {
   Tape tape({.training = options.training, .rng = Rng(options.seed)});
   std::vector<Var> vars;
   for (const Tensor& t : inputs)
     vars.push_back(is_floating(t.dtype()) ? tape.leaf(t) : tape.input(t));
-  const std::vector<Var> outputs = as_list(f(vars));
+  const std::vector<Var> outputs = f(vars);
   std::vector<const Var*> pointers;
   for (const Var& y : outputs) {
     weights.push_back(gradcheck_weights(y.shape(), Rng(options.seed, weights.size() + 1)));
@@ -108,28 +112,20 @@ inline Extents index_of(Index position, const Shape& shape) {
   return out;
 }
 
-}  // namespace isa_detail
-
-/// Compares the gradients of f with central differences of a weighted sum of its outputs. f takes a
-/// std::vector<Var> and returns a Var, or a vector or array of them. Inputs that are not floats are
-/// passed on as constants. Both sides run on tapes with the same random numbers.
-/// Errors:  TypeError if a floating input or output is not f64.
-/// Cost:    two evaluations of f per element.
-template <class F>
-GradcheckReport gradcheck(const F& f, const std::vector<Tensor>& inputs,
-                          const GradcheckOptions& options = {}) {
+inline GradcheckReport run_gradcheck(const GradcheckFunction& f, const std::vector<Tensor>& inputs,
+                                     const GradcheckOptions& options) {
   for (const Tensor& t : inputs)
     CFM_CHECK(!is_floating(t.dtype()) || t.dtype() == DType::f64, "gradcheck: needs f64",
               t.dtype());
   std::vector<Tensor> weights;
-  const std::vector<Tensor> grads = isa_detail::gradcheck_replay(f, inputs, weights, options);
+  const std::vector<Tensor> grads = gradcheck_replay(f, inputs, weights, options);
   std::vector<Tensor> dense;
   for (const Tensor& t : inputs) dense.push_back(t.clone());
   const auto value = [&] {
     Tape tape({.training = options.training, .rng = Rng(options.seed)});
     std::vector<Var> vars;
     for (const Tensor& t : dense) vars.push_back(tape.input(t));
-    return isa_detail::weighted_sum(isa_detail::as_list(f(vars)), weights);
+    return weighted_sum(f(vars), weights);
   };
   GradcheckReport report;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
@@ -153,13 +149,27 @@ GradcheckReport gradcheck(const F& f, const std::vector<Tensor>& inputs,
       if (error <= report.error || std::isnan(report.error)) continue;
       report.error = error;
       report.input = k;
-      report.index = isa_detail::index_of(i, inputs[k].shape());
+      report.index = index_of(i, inputs[k].shape());
       report.backward = backward;
       report.difference = difference;
     }
   }
   report.passed = report.error <= options.tolerance;
   return report;
+}
+
+}  // namespace isa_detail
+
+/// Compares the gradients of f with central differences of a weighted sum of its outputs. f takes a
+/// std::vector<Var> and returns a Var, or a vector or array of them. Inputs that are not floats are
+/// passed on as constants. Both sides run on tapes with the same random numbers.
+/// Errors:  TypeError if a floating input or output is not f64.
+/// Cost:    two evaluations of f per element.
+template <class F>
+GradcheckReport gradcheck(const F& f, const std::vector<Tensor>& inputs,
+                          const GradcheckOptions& options = {}) {
+  return isa_detail::run_gradcheck(
+      [&f](const std::vector<Var>& in) { return isa_detail::as_list(f(in)); }, inputs, options);
 }
 
 CFM_ISA_NAMESPACE_END

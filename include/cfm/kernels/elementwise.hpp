@@ -149,9 +149,9 @@ inline Tensor clamp(const Tensor& x, double low, double high) {
 /// @}
 
 /// @name Functions of two operands
-/// The operands are broadcast to a common shape by NumPy's rule; the result is dense. A number takes
-/// the type of the tensor beside it. add, sub, mul, minimum and maximum take integers too, and wrap
-/// around on overflow.
+/// The operands are broadcast to a common shape by NumPy's rule; the result is dense. A number
+/// takes the type of the tensor beside it. add, sub, mul, minimum and maximum take integers too,
+/// and wrap around on overflow.
 /// Errors:  TypeError if the types differ or are not offered, ShapeError if the shapes do not fit.
 /// @{
 inline Tensor add(const Tensor& a, const Tensor& b) {

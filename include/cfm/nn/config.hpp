@@ -90,10 +90,10 @@ void from_json_value(const JsonRef& json, T& value) {
       }
     });
     if (known == json.size()) return;
-    for (const auto& [key, inner] : json.object()) {
+    for (const auto& member : json.object()) {
       bool found = false;
-      T::visit(value, [&](std::string_view name, auto&) { found = found || name == key; });
-      if (!found) json.child(inner).fail("this program knows no such field");
+      T::visit(value, [&](std::string_view name, auto&) { found = found || name == member.first; });
+      if (!found) json.child(member.second).fail("this program knows no such field");
     }
   }
 }

@@ -146,9 +146,8 @@ TrainingState load_checkpoint(const std::filesystem::path& path, M& module,
   if (extras_json.size() != sizeof...(Extras))
     extras_json.fail("has ", extras_json.size(), " objects, wanted ", sizeof...(Extras));
   std::tuple<Extras...> fresh(extras...);
-  std::apply([&, i = std::size_t{0}](Extras&... e) mutable {
-    (detail::from_json_value(extras_json[i++], e), ...);
-  }, fresh);
+  [[maybe_unused]] std::size_t next = 0;
+  std::apply([&](Extras&... e) { (detail::from_json_value(extras_json[next++], e), ...); }, fresh);
   Optimizer<Rule> moved = optimizer;  // shares the parameters, not the state
   moved.set_state(detail::take_prefix(file.tensors, detail::optimizer_prefix));
   load_into(module, detail::take_prefix(file.tensors, detail::model_prefix), {}, file.name);
