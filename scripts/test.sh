@@ -34,7 +34,7 @@ else
   run build_preset avx512
 fi
 scripts/aarch64_sysroot.sh && run test_preset aarch64 || failed="$failed [aarch64]"
-run scripts/check_hygiene.sh
+run env CFM_FULL=1 scripts/check_hygiene.sh
 run tests/packaging/run.sh
 [ -z "$failed" ] || die "failed:$failed"
 say "everything passed"
