@@ -30,6 +30,10 @@ endif()
 if(cfm_top_level)
   target_compile_options(cfm_own_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion
                                                  -Wsign-conversion -Wshadow -Werror)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC 12 loses track of temporaries behind the cold path of CFM_CHECK at -O3.
+    target_compile_options(cfm_own_flags INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 
 # ccache works with precompiled headers once it may ignore their time stamps.

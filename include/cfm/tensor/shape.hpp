@@ -21,7 +21,8 @@ class Extents {
   constexpr Extents(std::initializer_list<Index> values)
       : Extents(std::span(values.begin(), values.size())) {}
   constexpr explicit Extents(std::span<const Index> values) {
-    CFM_CHECK(values.size() <= max_rank, "shape: rank is at most 8, got", values.size());
+    const std::size_t rank = values.size();
+    CFM_CHECK(rank <= max_rank, "shape: rank is at most 8, got", rank);
     for (Index v : values) values_[static_cast<std::size_t>(rank_++)] = v;
   }
 
