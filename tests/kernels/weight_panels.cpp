@@ -22,6 +22,17 @@ TEST_CASE("weight panels: panel p holds 16 outputs for each input, padded with z
   }
 }
 
+TEST_CASE("weight panels: weights that cannot change a sum become zero, NaN stays") {
+  const float tiny = 0x1p-140f, nan = std::nanf("");
+  const Tensor weight = Tensor::of<float>({1, tiny, 0x1p-59f, nan}).reshape({1, 4});
+  const WeightPanels<float> panels(weight, Tensor::of<float>({tiny}));
+  CHECK(panels.data()[0] == 1.0f);
+  CHECK(panels.data()[16] == 0.0f);
+  CHECK(panels.data()[32] == 0x1p-59f);
+  CHECK(std::isnan(panels.data()[48]));
+  CHECK(panels.bias()[0] == 0.0f);
+}
+
 TEST_CASE("weight panels: without a bias it is zero; what does not fit is an error") {
   CHECK(WeightPanels<double>(Tensor::ones({2, 2}, DType::f64)).bias()[1] == 0.0);
   CHECK_THROWS_AS(WeightPanels<float>(Tensor::ones({2, 2}), Tensor::ones({3})), ShapeError);

@@ -1,6 +1,9 @@
 #pragma once
 /// @file  Weights of a dense layer, packed once for row-by-row products.
 
+#include <algorithm>
+#include <cmath>
+
 #include <cfm/core/dtype.hpp>
 #include <cfm/tensor/tensor.hpp>
 
@@ -8,7 +11,9 @@ CFM_NAMESPACE_BEGIN
 
 /// The weight matrix and bias of y = x W^T + b, laid out in panels of 16 outputs: panel p holds,
 /// for each input k, the 16 weights W[16 p + 0 .. 15, k]. Missing outputs are zero. The layout is
-/// the same for every instruction set.
+/// the same for every instruction set. Weights below 2^-60 of the largest become zero: they cannot
+/// change a rounded sum, but where weight decay has left them their products are subnormal, and a
+/// subnormal product costs a hundred times a normal one.
 template <Real T>
 class WeightPanels {
  public:
@@ -26,12 +31,18 @@ class WeightPanels {
     packed_ = Tensor::zeros({panels(), inputs_, width}, dtype_of<T>);
     bias_ = Tensor::zeros({panels() * width}, dtype_of<T>);
     T* const p = packed_.data<T>();
+    T largest = 0;
+    for (Index o = 0; o < outputs_; ++o)
+      for (Index k = 0; k < inputs_; ++k) largest = std::max(largest, std::abs(w(o, k)));
+    const T least = largest * T(0x1p-60);
     for (Index o = 0; o < outputs_; ++o)
       for (Index k = 0; k < inputs_; ++k)
-        p[(o / width * inputs_ + k) * width + o % width] = w(o, k);
+        p[(o / width * inputs_ + k) * width + o % width] = std::abs(w(o, k)) < least ? 0 : w(o, k);
     if (!bias.defined()) return;
     CFM_CHECK(bias.shape() == Shape{outputs_}, "weight panels: one bias an output", weight, bias);
-    bias_.slice(0, 0, outputs_).copy_from(bias);
+    const View<const T, 1> b = bias.view<T, 1>();
+    for (Index o = 0; o < outputs_; ++o)  // a subnormal bias is slow for the same reason
+      bias_.data<T>()[o] = std::abs(b(o)) < T(0x1p-90) ? 0 : b(o);
   }
 
   Index inputs() const { return inputs_; }
