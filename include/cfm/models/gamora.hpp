@@ -29,6 +29,11 @@ struct GamoraConfig {
   }
 };
 
+/// The classes that GAMORA is trained on, i64 [nodes] each; see adder_targets.
+struct GamoraTargets {
+  Tensor first, second, root;
+};
+
 CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
@@ -95,11 +100,6 @@ class Gamora {
 
  private:
   Config config_;
-};
-
-/// The classes that GAMORA is trained on, i64 [nodes] each; see adder_targets.
-struct GamoraTargets {
-  Tensor first, second, root;
 };
 
 /// CE(first) + CE(second) + 2 CE(root), means over the rows.
