@@ -20,7 +20,8 @@ TEST_CASE("gamora graph: the published numbers of nodes and edges") {
       {6, {246, 468}},    {8, {456, 880}},    {10, {730, 1420}},   {12, {1068, 2088}},
       {16, {1936, 3808}}, {24, {4440, 8784}}, {32, {7968, 15808}}, {64, {32320, 64384}}};
   for (const auto& [n, expected] : table) {
-    CAPTURE(n);
+    const std::size_t bits = n;  // Clang 14 cannot capture a structured binding
+    CAPTURE(bits);
     const GamoraGraph g = gamora_graph(carry_save_multiplier(n));
     CHECK(g.nodes() == expected.first);
     CHECK(g.graph.edges() == expected.second);
