@@ -124,15 +124,15 @@ inline BitRows simulate_step(const Aig& aig, const BitRows& inputs, BitRows& sta
   BitRows outputs(static_cast<Index>(aig.outputs()), words);
   BitRows next(static_cast<Index>(aig.latches().size()), words);
   isa_detail::for_each_block(aig, inputs, state, [&](const auto& block, Index begin, Index) {
-    std::uint64_t* to = outputs.data() + begin;
+    Index place = begin;  // an empty BitRows has no address to start from
     for (const Literal output : aig.output_literals()) {
-      block.copy(output, to);
-      to += words;
+      block.copy(output, outputs.data() + place);
+      place += words;
     }
-    to = next.data() + begin;
+    place = begin;
     for (const Latch& latch : aig.latches()) {
-      block.copy(latch.next, to);
-      to += words;
+      block.copy(latch.next, next.data() + place);
+      place += words;
     }
   });
   state = std::move(next);
