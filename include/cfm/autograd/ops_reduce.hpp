@@ -144,7 +144,7 @@ inline Var cumsum(const Var& x, int dim) {
   return record({&x}, cumsum(x.value(), dim),
                 [to = x.slot(), dim](Gradients& gradients, const Tensor& dy) {
                   if (dy.rank() == 0) return gradients.add(to, dy);
-                  gradients.add(to, flip(cumsum(flip(dy, {dim}), dim), {dim}));
+                  gradients.add(to, flip(cumsum(flip(dy, Extents{dim}), dim), Extents{dim}));
                 });
 }
 
