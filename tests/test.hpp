@@ -8,7 +8,20 @@
 
 #include <doctest/doctest.h>
 
+#include <cfm/core/error.hpp>
+
 namespace cfm::test {
+
+/// The text of the exception that f throws, or "no error". Only an E counts; others go through.
+template <class E = Error, class F>
+std::string error_of(const F& f) {
+  try {
+    f();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 /// The folder of development data, or nothing (with one line that says so) where it is missing.
 /// Development data does not ship with cfm: no test may need it.

@@ -6,6 +6,7 @@
 #include <cfm/autograd/ops_reduce.hpp>
 #include <cfm/autograd/ops_shape.hpp>
 
+#include "../test.hpp"
 #include "check.hpp"
 
 using namespace cfm;
@@ -17,16 +18,6 @@ std::vector<float> values(const Tensor& t) {
   const Tensor dense = t.contiguous();
   const auto s = dense.span<float>();
   return {s.begin(), s.end()};
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 
 bool contains(const std::string& text, std::string_view part) {
@@ -84,7 +75,7 @@ TEST_CASE("tape: another view of a leaf would split its gradient") {
   Tape tape;
   const Tensor w = Tensor::of<float>({1, 2, 3, 4}).reshape({2, 2});
   tape.leaf(w);
-  const std::string text = error_of([&] { tape.leaf(w.transpose(0, 1)); });
+  const std::string text = test::error_of([&] { tape.leaf(w.transpose(0, 1)); });
   CHECK(contains(text, "leaf: another view of these elements"));
   CHECK_THROWS_AS(tape.leaf(w.reshape({4})), Error);
 }
@@ -149,7 +140,7 @@ TEST_CASE("tape: a stale saved tensor is an error") {
   Tensor w = Tensor::of<float>({1, 2});
   const Var y = sum(square(tape.leaf(w)));
   w.fill(0);
-  const std::string text = error_of([&] { tape.backward(y); });
+  const std::string text = test::error_of([&] { tape.backward(y); });
   CHECK(contains(text, "was written after it was used: f32[2]"));
   CHECK_FALSE(tape.grad(w).defined());
 }
@@ -168,17 +159,17 @@ TEST_CASE("tape: a second replay, other tapes and constants are refused") {
   Tape tape, other;
   const Var x = tape.leaf(w);
   const Var y = sum(x * 2.0);
-  CHECK(contains(error_of([&] { other.backward(y); }), "not on this tape"));
-  CHECK(contains(error_of([&] { tape.backward(tape.input(w)); }), "does not depend on any leaf"));
-  CHECK(contains(error_of([&] { x + other.leaf(w); }), "different tapes"));
-  CHECK(contains(error_of([&] { static_cast<void>(other.grad(x)); }), "not on this tape"));
-  CHECK(contains(error_of([&] { tape.backward(y, Tensor::of<float>({1, 2})); }), "shape"));
+  CHECK(contains(test::error_of([&] { other.backward(y); }), "not on this tape"));
+  CHECK(contains(test::error_of([&] { tape.backward(tape.input(w)); }), "does not depend on any leaf"));
+  CHECK(contains(test::error_of([&] { x + other.leaf(w); }), "different tapes"));
+  CHECK(contains(test::error_of([&] { static_cast<void>(other.grad(x)); }), "not on this tape"));
+  CHECK(contains(test::error_of([&] { tape.backward(y, Tensor::of<float>({1, 2})); }), "shape"));
   CHECK_THROWS_AS(tape.backward(y, Tensor::scalar(1.0)), TypeError);
   const Var wide = x * Tensor::of<float>({1, 2});
-  CHECK(contains(error_of([&] { tape.backward(wide); }), "needs a scalar"));
+  CHECK(contains(test::error_of([&] { tape.backward(wide); }), "needs a scalar"));
   tape.backward(y);
-  CHECK(contains(error_of([&] { tape.backward(y); }), "replayed before"));
-  CHECK(contains(error_of([&] { x + x; }), "replayed"));
+  CHECK(contains(test::error_of([&] { tape.backward(y); }), "replayed before"));
+  CHECK(contains(test::error_of([&] { x + x; }), "replayed"));
 }
 
 TEST_CASE("tape: leaves are floats") {
@@ -206,7 +197,7 @@ TEST_CASE("tape: a wrong gradient of an operation is named") {
   const Var y =
       record({&x}, Tensor::scalar(1.0f),
              [to = x.slot()](Gradients& gradients, const Tensor& dy) { gradients.add(to, dy); });
-  CHECK(contains(error_of([&] { tape.backward(y); }),
+  CHECK(contains(test::error_of([&] { tape.backward(y); }),
                  "a gradient and its value differ in shape: f32[], [2]"));
 }
 

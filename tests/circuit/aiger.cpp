@@ -69,7 +69,7 @@ TEST_CASE("aiger: ASCII ANDs come in any order, with gaps in the numbers") {
 
 TEST_CASE("aiger: errors name the file, the place and the rule") {
   const auto error = [](std::string_view text) {
-    return error_of([&] { parse_aiger(text, "f.aag"); });
+    return test::error_of([&] { parse_aiger(text, "f.aag"); });
   };
   CHECK(error("aag 2 1 0 1 0\n2\n4\n") == "f.aag:3:1: variable 2 is not defined");
   CHECK(error("aag 1 1 0 1 0\n3\n2\n") ==

@@ -66,7 +66,7 @@ TEST_CASE("bench: both dialects of DFF") {
 
 TEST_CASE("bench: errors name the file, the place and the rule") {
   const auto error = [](std::string_view text) {
-    return error_of([&] { parse_bench(text, "f.bench"); });
+    return test::error_of([&] { parse_bench(text, "f.bench"); });
   };
   CHECK(error("INPUT(a)\nOUTPUT(y)\ny = AND(a, zz)\n") ==
         "f.bench:3:1: 'zz' is used here and driven nowhere");

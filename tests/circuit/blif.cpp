@@ -7,7 +7,7 @@ using namespace cfm::test;
 
 namespace {
 
-unsigned table_of(std::string_view rows) {
+unsigned cover_table(std::string_view rows) {
   const Aig aig =
       parse_blif(concat(".model m\n.inputs a b c\n.outputs y\n.names a b c y\n", rows, "\n.end\n"));
   BitRows in(3, 1);
@@ -30,12 +30,12 @@ TEST_CASE("blif: covers of every function of three inputs, as on-set and as off-
         rows += value ? " 1\n" : " 0\n";
       }
       if (rows.empty() && !value) continue;  // no rows always mean false
-      CHECK(table_of(rows) == table);
+      CHECK(cover_table(rows) == table);
     }
   }
-  CHECK(table_of("1-0 1\n-11 1") == 0xCA);
-  CHECK(table_of("--- 1") == 0xFF);
-  CHECK(table_of("--- 0\n1-- 0") == 0x00);
+  CHECK(cover_table("1-0 1\n-11 1") == 0xCA);
+  CHECK(cover_table("--- 1") == 0xFF);
+  CHECK(cover_table("--- 0\n1-- 0") == 0x00);
 }
 
 TEST_CASE("blif: factoring keeps the function of wide covers") {
@@ -105,7 +105,7 @@ TEST_CASE("blif: a hierarchy is flattened, latches inside instances too") {
 
 TEST_CASE("blif: gates need their library") {
   const std::string text = ".model m\n.inputs a b\n.outputs y\n.gate nand2 A=a B=b O=y\n.end\n";
-  CHECK(error_of([&] { parse_blif(text, "f"); }) ==
+  CHECK(test::error_of([&] { parse_blif(text, "f"); }) ==
         "f:4:1: unknown model 'nand2'; give the cells of its library as BLIF models");
   const Aig aig = parse_blif(
       text, "f", {.library = ".model nand2\n.inputs A B\n.outputs O\n.names A B O\n11 0\n.end\n"});
@@ -119,7 +119,7 @@ TEST_CASE("blif: a hierarchy that multiplies is refused before it is built") {
     text += concat(".model m", level, "\n.inputs a\n.outputs y\n.subckt m", level + 1,
                    " a=a y=y\n.subckt m", level + 1, " a=a y=z\n.end\n");
   text += ".model m30\n.inputs a\n.outputs y\n.names a y\n1 1\n.end\n";
-  CHECK(error_of([&] { parse_blif(text, "f"); }).find("more than the limit of 10000000") !=
+  CHECK(test::error_of([&] { parse_blif(text, "f"); }).find("more than the limit of 10000000") !=
         std::string::npos);
   const std::string two = ".model a\n.subckt b\n.subckt b\n.end\n.model b\n.names x\n.end\n";
   CHECK_NOTHROW(parse_blif(two, "f", {.max_flattened = 7}));
@@ -135,7 +135,7 @@ TEST_CASE("blif: the covers of a hierarchy count against its limit") {
 
 TEST_CASE("blif: errors name the file, the place and the rule") {
   const auto error = [](std::string_view lines) {
-    return error_of(
+    return test::error_of(
         [&] { parse_blif(concat(".model m\n.inputs a b\n.outputs y\n", lines), "f.blif"); });
   };
   CHECK(error(".names a z y\n11 1\n") ==
@@ -166,7 +166,7 @@ TEST_CASE("blif: errors name the file, the place and the rule") {
   CHECK(error(".subckt s\n.end\n.model s\n.blackbox\n.end\n") ==
         "f.blif:4:1: model 's' is a black box");
   CHECK(error(".end\n.model m\n.end\n") == "f.blif:5:1: model 'm' is defined twice");
-  CHECK(error_of([] { parse_blif("", "f"); }) == "f:1:1: not BLIF: there is no .model");
+  CHECK(test::error_of([] { parse_blif("", "f"); }) == "f:1:1: not BLIF: there is no .model");
 }
 
 TEST_CASE("blif: signals that nothing drives are errors, or false on request") {

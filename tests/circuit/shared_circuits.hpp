@@ -223,17 +223,6 @@ void check_prefixes_of_files(const std::string& extension, const Parse& parse) {
     if (std::filesystem::file_size(path) <= 1500) check_prefixes(read_text_file(path), parse);
 }
 
-// The text of the exception that f throws, without its place in the source.
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 // Runs f in a thread with a stack of 256 KB. False if it threw.
 inline bool runs_on_small_stack(const std::function<void()>& f) {
   struct Call {

@@ -70,7 +70,7 @@ void sage_case(Case& c, Var (*aggregate)(const Graph&, const Var&)) {
   c.outputs({own + matmul(aggregate(graph, x), c.leaf("param.w2")) + c.leaf("param.b")});
 }
 
-const Cases layers({
+const Cases layer_goldens({
     {"linear_33_7", [](Case& c) { c.outputs({layer(c, c.leaf("in.0"), "param.")}); }},
     {"mlp_relu",
      [](Case& c) {

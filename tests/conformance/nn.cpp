@@ -60,7 +60,7 @@ const Cases recurrent({
      }},
 });
 
-const Cases layers({
+const Cases layer_cases({
     {"linear_33_7",
      [](Case& c) { c.outputs({filled(Linear<>(33, 7), c)(c.leaf("in.0"))}); }},
     {"embedding",
@@ -84,7 +84,7 @@ void layer_norm_case(Case& c, double loosen) {
   c.outputs({filled(norm, c)(c.leaf("in.0"))}, loosen);
 }
 
-const Cases norms({
+const Cases norm_cases({
     {"layernorm_*", [](Case& c) { layer_norm_case(c, 1); }},
     // A mean of 10,000 with a deviation of 1: one rounding of the mean is 5e-4 of a deviation, so
     // the float figures of the case are that far from its own double ones, and its gradients three

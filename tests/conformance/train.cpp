@@ -104,8 +104,8 @@ const Cases others({
        load_into(model, first);
        const Tensor x = c.tensor("X"), labels = c.tensor("Y");
        Adam optimizer(model, {.learning_rate = rate(c)});
-       Tensor losses = Tensor::empty({200}, DType::f64);
-       for (double& out : losses.span<double>()) {
+       Tensor curve = Tensor::empty({200}, DType::f64);
+       for (double& out : curve.span<double>()) {
          Tape tape({.training = true});
          const Var loss = cross_entropy(model(tape.input(x)), labels);
          out = static_cast<double>(loss.item<float>());
@@ -113,7 +113,7 @@ const Cases others({
          optimizer.step(tape);
        }
        // The two runs round apart: float losses, 200 steps that feed back.
-       c.expect("loss", losses, 300);
+       c.expect("loss", curve, 300);
        for (const auto& [name, t] : named_tensors(model)) c.expect("final." + name, t, 10);
      }},
 });

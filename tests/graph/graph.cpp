@@ -9,6 +9,7 @@
 #include "../test.hpp"
 
 using namespace cfm;
+using I32 = std::vector<std::int32_t>;
 
 namespace {
 
@@ -118,7 +119,6 @@ TEST_CASE("graph: threads that ask for the transpose at once all get it") {
 }
 
 TEST_CASE("graph: what is not a graph is an error") {
-  using I32 = std::vector<std::int32_t>;
   using I64 = std::vector<std::int64_t>;
   CHECK_THROWS_WITH_AS(
       Graph::from_edges(3, I32{0, 3}, I32{1, 1}),

@@ -29,15 +29,6 @@ struct Folder {
   }
 };
 
-std::string error_of(const auto& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 }  // namespace
 
 TEST_CASE("file: what was written is read, by every way of reading") {
@@ -170,18 +161,18 @@ TEST_CASE("file: a pipe that gives its bytes in pieces is read to its end") {
 TEST_CASE("file: errors say which file and why") {
   const Folder folder;
   const fs::path missing = folder.path / "missing";
-  CHECK(error_of([&] { read_file(missing); }) ==
+  CHECK(test::error_of([&] { read_file(missing); }) ==
         missing.string() + ": cannot open: No such file or directory");
-  CHECK(error_of([&] { MappedFile{missing}; }) ==
+  CHECK(test::error_of([&] { MappedFile{missing}; }) ==
         missing.string() + ": cannot open: No such file or directory");
-  CHECK(error_of([&] { read_file(folder.path); }) ==
+  CHECK(test::error_of([&] { read_file(folder.path); }) ==
         folder.path.string() + ": cannot read: Is a directory");
-  CHECK(error_of([&] { write_file_atomic(folder.path, "x"); }) ==
+  CHECK(test::error_of([&] { write_file_atomic(folder.path, "x"); }) ==
         folder.path.string() + ": cannot write: Is a directory");
   CHECK_THROWS_AS(write_file_atomic(missing / "inside", "x"), IoError);
   CHECK_THROWS_AS(MappedFile{folder.path}, IoError);
   if (fs::exists("/dev/full"))
-    CHECK(error_of([&] { write_file_atomic("/dev/full", "x"); }) ==
+    CHECK(test::error_of([&] { write_file_atomic("/dev/full", "x"); }) ==
           "/dev/full: cannot write: No space left on device");
   CHECK(fs::exists("/dev/full") == fs::is_character_file("/dev/full"));  // not replaced
 }
@@ -195,10 +186,10 @@ TEST_CASE("cursor: reads numbers in little-endian order and stops at the end") {
   CHECK(cursor.read<float>("d") == 1.0f);
   CHECK(cursor.offset() == 112);
   CHECK(cursor.left() == 1);
-  CHECK(error_of([&] { cursor.read<std::uint16_t>("a length"); }) ==
+  CHECK(test::error_of([&] { cursor.read<std::uint16_t>("a length"); }) ==
         "file.bin:112: truncated: a length needs 2 bytes, 1 are left");
   CHECK_THROWS_AS(cursor.take(std::uint64_t(-1), "all"), FormatError);
   CHECK(cursor.read<std::int8_t>("e") == -1);
   CHECK(cursor.at_end());
-  CHECK(error_of([&] { cursor.fail("odd ", 3); }) == "file.bin:113: odd 3");
+  CHECK(test::error_of([&] { cursor.fail("odd ", 3); }) == "file.bin:113: odd 3");
 }

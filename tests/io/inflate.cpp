@@ -74,13 +74,8 @@ std::string unpack(std::span<const std::byte> stream, std::uint64_t size) {
   return std::string(as_text(inflate(stream, size, "f", 100)));
 }
 
-std::string error_of(std::span<const std::byte> stream, std::uint64_t size) {
-  try {
-    unpack(stream, size);
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "no error";
+std::string inflate_error(std::span<const std::byte> stream, std::uint64_t size) {
+  return test::error_of<FormatError>([&] { unpack(stream, size); });
 }
 
 }  // namespace
@@ -135,26 +130,26 @@ TEST_CASE("inflate: every length and distance symbol") {
 }
 
 TEST_CASE("inflate: damage has a name and a place") {
-  CHECK(error_of({}, 0) == "f:100: truncated: the deflate stream goes on behind the end");
-  CHECK(error_of(from_hex("07"), 0) == "f:101: deflate: block type 3 does not exist");
-  CHECK(error_of(from_hex("010300fcfe616263"), 3).ends_with("a stored block's length is damaged"));
-  CHECK(error_of(from_hex("010300fcff6162"), 3).ends_with("a stored block needs 3 bytes"));
-  CHECK(error_of(from_hex("010300fcff616263"), 2)
+  CHECK(inflate_error({}, 0) == "f:100: truncated: the deflate stream goes on behind the end");
+  CHECK(inflate_error(from_hex("07"), 0) == "f:101: deflate: block type 3 does not exist");
+  CHECK(inflate_error(from_hex("010300fcfe616263"), 3).ends_with("a stored block's length is damaged"));
+  CHECK(inflate_error(from_hex("010300fcff6162"), 3).ends_with("a stored block needs 3 bytes"));
+  CHECK(inflate_error(from_hex("010300fcff616263"), 2)
             .ends_with("more than the 2 bytes that were promised"));
-  CHECK(error_of(from_hex("010300fcff616263"), 4).ends_with("gives 3 bytes, 4 were promised"));
-  CHECK(error_of(from_hex("010300fcff61626300"), 3).ends_with("1 bytes follow the last block"));
-  CHECK(error_of(Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(1, 5).put(0, 20).bytes(),
+  CHECK(inflate_error(from_hex("010300fcff616263"), 4).ends_with("gives 3 bytes, 4 were promised"));
+  CHECK(inflate_error(from_hex("010300fcff61626300"), 3).ends_with("1 bytes follow the last block"));
+  CHECK(inflate_error(Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(1, 5).put(0, 20).bytes(),
                  9)
             .ends_with("a copy reaches before the first byte"));
-  CHECK(error_of(
+  CHECK(inflate_error(
             Bits().put(1, 1).put(1, 2).literal('a').literal(257).code(30, 5).put(0, 20).bytes(), 9)
             .ends_with("distance symbol 30 does not exist"));
-  CHECK(error_of(Bits().put(1, 1).put(1, 2).literal(286).put(0, 20).bytes(), 9)
+  CHECK(inflate_error(Bits().put(1, 1).put(1, 2).literal(286).put(0, 20).bytes(), 9)
             .ends_with("length symbol 286 does not exist"));
-  CHECK(error_of(Bits().put(1, 1).put(2, 2).put(30, 5).put(0, 5).put(0, 20).bytes(), 9)
+  CHECK(inflate_error(Bits().put(1, 1).put(2, 2).put(30, 5).put(0, 5).put(0, 20).bytes(), 9)
             .ends_with("too many codes"));
   // Code lengths 1, 1, 1: more codes than there are.
-  CHECK(error_of(Bits().put(1, 1).put(2, 2).put(0, 14).put(0x249, 12).put(0, 30).bytes(), 9)
+  CHECK(inflate_error(Bits().put(1, 1).put(2, 2).put(0, 14).put(0x249, 12).put(0, 30).bytes(), 9)
             .ends_with("the code of code lengths is damaged"));
 }
 
@@ -163,12 +158,12 @@ TEST_CASE("inflate: every prefix is refused, and no bit flip goes further than a
     const auto stream = from_hex(hex);
     const auto length = static_cast<std::uint64_t>(size);
     for (std::size_t n = 0; n < stream.size(); ++n)
-      CHECK(error_of(std::span(stream).first(n), length) != "no error");
+      CHECK(inflate_error(std::span(stream).first(n), length) != "no error");
     for (std::size_t i = 0; i < stream.size(); ++i)
       for (int bit = 0; bit < 8; ++bit) {
         auto changed = stream;
         changed[i] ^= std::byte{1} << bit;
-        error_of(changed, length);
+        inflate_error(changed, length);
       }
   }
 }

@@ -1,6 +1,6 @@
 #include <cfm/io/npy.hpp>
 
-#include "../test.hpp"
+#include "tensors.hpp"
 #include "torch_writer.hpp"
 #include "verdicts.hpp"
 
@@ -10,13 +10,8 @@ using namespace cfm;
 
 namespace {
 
-std::string error_of(std::string_view bytes, const NpyOptions& options = {}) {
-  try {
-    parse_npy(as_bytes(bytes), "f", options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string npy_error(std::string_view bytes, const NpyOptions& options = {}) {
+  return test::error_of([&] { parse_npy(as_bytes(bytes), "f", options); });
 }
 
 // A file with this dictionary and this data, version 1.0, without padding.
@@ -26,45 +21,24 @@ std::string npy_file(std::string_view dict, std::string_view data) {
   return out.append(dict).append(data);
 }
 
-Tensor pattern(DType dtype, const Shape& shape) {
-  Tensor out = Tensor::empty(shape, DType::i64);
-  std::int64_t* data = out.data<std::int64_t>();
-  for (Index i = 0; i < out.size(); ++i) data[i] = i * 37 % 101 - (dtype == DType::i64 ? 50 : 0);
-  return out.to(dtype);
-}
-
-void check_same(const Tensor& a, const Tensor& b) {
-  CHECK(a.dtype() == b.dtype());
-  REQUIRE(a.shape() == b.shape());
-  const Tensor x = a.contiguous(), y = b.contiguous();
-  const auto p = element_bytes(x), q = element_bytes(y);
-  CHECK(std::equal(p.begin(), p.end(), q.begin(), q.end()));
-}
-
-constexpr DType all_types[] = {
-    DType::f64,     DType::f32,         DType::bf16,        DType::f16,     DType::f8_e4m3fn,
-    DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8,
-    DType::i16,     DType::i32,         DType::i64,         DType::u8,      DType::u16,
-    DType::u32,     DType::u64};
-
 }  // namespace
 
 TEST_CASE("npy: every element type and shape comes back") {
-  for (DType dtype : all_types)
+  for (DType dtype : test::all_types)
     for (const Shape& shape : {Shape{}, Shape{0}, Shape{3}, Shape{2, 3}, Shape{2, 0, 4},
                                Shape{1, 2, 1, 2, 1, 2, 1, 2}}) {
       CAPTURE(name(dtype));
       const NpyOptions options{.raw = dtype};
-      const Tensor tensor = pattern(dtype, shape);
+      const Tensor tensor = test::pattern(dtype, shape);
       const auto bytes = npy_bytes(tensor, options);
-      check_same(tensor, parse_npy(bytes, "f", options));
+      test::check_same(tensor, parse_npy(bytes, "f", options));
       CHECK((bytes.size() - static_cast<std::size_t>(tensor.size() * size_of(dtype))) % 64 == 0);
     }
 }
 
 TEST_CASE("npy: a view is written in its own order") {
-  const Tensor tensor = pattern(DType::f32, {3, 4}).transpose(0, 1);
-  check_same(tensor, parse_npy(npy_bytes(tensor), "f"));
+  const Tensor tensor = test::pattern(DType::f32, {3, 4}).transpose(0, 1);
+  test::check_same(tensor, parse_npy(npy_bytes(tensor), "f"));
 }
 
 TEST_CASE("npy: the bytes are those of numpy.save") {
@@ -96,10 +70,10 @@ TEST_CASE("npy: byte orders and orders of dimensions") {
 }
 
 TEST_CASE("npy: errors say where and what") {
-  const auto with = [](std::string_view dict) { return error_of(npy_file(dict, "12345678")); };
-  CHECK(error_of("\x93NUM") == "f:0: truncated: the magic bytes needs 6 bytes, 4 are left");
-  CHECK(error_of("GIF89a__") == "f:0: not a .npy file");
-  CHECK(error_of(std::string_view("\x93NUMPY\x02\x01", 8)) ==
+  const auto with = [](std::string_view dict) { return npy_error(npy_file(dict, "12345678")); };
+  CHECK(npy_error("\x93NUM") == "f:0: truncated: the magic bytes needs 6 bytes, 4 are left");
+  CHECK(npy_error("GIF89a__") == "f:0: not a .npy file");
+  CHECK(npy_error(std::string_view("\x93NUMPY\x02\x01", 8)) ==
         "f:6: version 2.1 of .npy is unknown");
   CHECK(with("{'descr':'<f8','fortran_order':False,'shape':()}") == "no error");
   CHECK(with("{'descr':'<f4','fortran_order':False,'shape':()}") ==
@@ -134,31 +108,31 @@ TEST_CASE("npy: errors say where and what") {
 }
 
 TEST_CASE("npy: truncation is noticed at every byte, and damage never goes unreported") {
-  const auto whole = npy_bytes(pattern(DType::i16, {3, 2}));
+  const auto whole = npy_bytes(test::pattern(DType::i16, {3, 2}));
   const std::string file(as_text(whole));
-  for (std::size_t n = 0; n < file.size(); ++n) CHECK(error_of(file.substr(0, n)) != "no error");
-  CHECK(error_of(file + "x") != "no error");
+  for (std::size_t n = 0; n < file.size(); ++n) CHECK(npy_error(file.substr(0, n)) != "no error");
+  CHECK(npy_error(file + "x") != "no error");
   for (std::size_t i = 0; i < 128; ++i)
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = file;
       changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
-      error_of(changed);  // an answer or an Error, nothing else
+      npy_error(changed);  // an answer or an Error, nothing else
     }
 }
 
 TEST_CASE("npz: arrays come back in order") {
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / concat("cfm-npz-", ::getpid(), ".npz");
-  const std::vector<std::pair<std::string, Tensor>> arrays = {{"z", pattern(DType::f32, {5})},
-                                                              {"a", pattern(DType::i64, {2, 2})},
-                                                              {"s", pattern(DType::u8, {})}};
+  const std::vector<std::pair<std::string, Tensor>> arrays = {{"z", test::pattern(DType::f32, {5})},
+                                                              {"a", test::pattern(DType::i64, {2, 2})},
+                                                              {"s", test::pattern(DType::u8, {})}};
   write_npz(path, arrays);
   const auto first = read_file(path);
   const auto back = read_npz(path);
   REQUIRE(back.size() == arrays.size());
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     CHECK(back[i].first == arrays[i].first);
-    check_same(arrays[i].second, back[i].second);
+    test::check_same(arrays[i].second, back[i].second);
   }
   write_npz(path, arrays);
   CHECK(read_file(path) == first);

@@ -1,6 +1,6 @@
 #include <cfm/io/safetensors.hpp>
 
-#include "../test.hpp"
+#include "tensors.hpp"
 #include "torch_writer.hpp"
 #include "verdicts.hpp"
 
@@ -8,19 +8,6 @@ using namespace cfm;
 using test::to_storage;
 
 namespace {
-
-constexpr DType all_types[] = {
-    DType::f64,     DType::f32,         DType::bf16,        DType::f16,     DType::f8_e4m3fn,
-    DType::f8_e5m2, DType::f8_e4m3fnuz, DType::f8_e5m2fnuz, DType::boolean, DType::i8,
-    DType::i16,     DType::i32,         DType::i64,         DType::u8,      DType::u16,
-    DType::u32,     DType::u64};
-
-Tensor pattern(DType dtype, const Shape& shape) {
-  Tensor out = Tensor::empty(shape, DType::i64);
-  std::int64_t* data = out.data<std::int64_t>();
-  for (Index i = 0; i < out.size(); ++i) data[i] = i * 37 % 101;
-  return out.to(dtype);
-}
 
 // A file with this header, whatever it says, and n bytes behind it.
 std::string file_of(std::string_view header, std::size_t n) {
@@ -35,29 +22,16 @@ SafetensorsFile parse(std::string_view bytes) {
   return parse_safetensors(to_storage(as_bytes(bytes)), "f");
 }
 
-std::string error_of(std::string_view bytes) {
-  try {
-    parse(bytes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-void check_same(const Tensor& a, const Tensor& b) {
-  CHECK(a.dtype() == b.dtype());
-  REQUIRE(a.shape() == b.shape());
-  const Tensor x = a.contiguous(), y = b.contiguous();
-  const auto p = element_bytes(x), q = element_bytes(y);
-  CHECK(std::equal(p.begin(), p.end(), q.begin(), q.end()));
+std::string safetensors_error(std::string_view bytes) {
+  return test::error_of([&] { parse(bytes); });
 }
 
 NamedTensors sample() {
   NamedTensors out;
-  for (DType dtype : all_types) {
-    out.emplace_back(concat("m.", name(dtype)), pattern(dtype, {2, 3}));
-    out.emplace_back(concat("s.", name(dtype)), pattern(dtype, {}));
-    out.emplace_back(concat("e.", name(dtype)), pattern(dtype, {3, 0}));
+  for (DType dtype : test::all_types) {
+    out.emplace_back(concat("m.", name(dtype)), test::pattern(dtype, {2, 3}));
+    out.emplace_back(concat("s.", name(dtype)), test::pattern(dtype, {}));
+    out.emplace_back(concat("e.", name(dtype)), test::pattern(dtype, {3, 0}));
   }
   return out;
 }
@@ -72,7 +46,7 @@ TEST_CASE("safetensors: every element type and shape comes back, with the metada
   CHECK(file.metadata == metadata);
   CHECK(file.tensors.size() == tensors.size());
   CHECK(file.unsupported.empty());
-  for (const auto& [name, tensor] : tensors) check_same(tensor, file.at(name));
+  for (const auto& [name, tensor] : tensors) test::check_same(tensor, file.at(name));
   CHECK(safetensors_bytes(file.tensors, file.metadata) == bytes);
 }
 
@@ -91,7 +65,7 @@ TEST_CASE("safetensors: the bytes are those of the reference") {
 }
 
 TEST_CASE("safetensors: tensors share the file's memory and are told apart") {
-  const NamedTensors tensors = {{"a", pattern(DType::f32, {4})}, {"b", pattern(DType::f32, {4})}};
+  const NamedTensors tensors = {{"a", test::pattern(DType::f32, {4})}, {"b", test::pattern(DType::f32, {4})}};
   const auto bytes = safetensors_bytes(tensors);
   const Storage whole = to_storage(bytes);
   SafetensorsFile file = parse_safetensors(whole, "f");
@@ -103,7 +77,7 @@ TEST_CASE("safetensors: tensors share the file's memory and are told apart") {
   CHECK_FALSE(file.at("a").storage() == file.at("b").storage());
   file.tensors[0].second.fill(9);
   CHECK(file.at("b").storage().version() == 0);
-  check_same(file.at("b"), tensors[1].second);
+  test::check_same(file.at("b"), tensors[1].second);
 }
 
 TEST_CASE("safetensors: unaligned tensors and odd bools are copied, nothing is misread") {
@@ -124,7 +98,7 @@ TEST_CASE("safetensors: files are written atomically, read whole or mapped") {
   for (bool map : {false, true}) {
     SafetensorsFile file = read_safetensors(path, {.map = map});
     CHECK(file.name == path.string());
-    for (const auto& [name, tensor] : tensors) check_same(tensor, file.at(name));
+    for (const auto& [name, tensor] : tensors) test::check_same(tensor, file.at(name));
     // Writing to a mapped tensor copies it first; the file stays.
     Tensor changed = file.at("m.f32");
     changed.fill(1);
@@ -163,14 +137,14 @@ TEST_CASE("safetensors: types and shapes that cfm cannot hold do not spoil the o
 
 TEST_CASE("safetensors: errors say where and what") {
   const auto header = [](std::string_view text, std::size_t n = 4) {
-    return error_of(file_of(text, n));
+    return safetensors_error(file_of(text, n));
   };
   const auto entry = [&](std::string_view fields, std::size_t n = 4) {
     return header(concat("{\"a\":{", fields, "}}"), n);
   };
-  CHECK(error_of("1234567") ==
+  CHECK(safetensors_error("1234567") ==
         "f:0: truncated: the length of the header needs 8 bytes, 7 are left");
-  CHECK(error_of(std::string("\x01\xE1\xF5\x05\0\0\0\0", 8)) ==
+  CHECK(safetensors_error(std::string("\x01\xE1\xF5\x05\0\0\0\0", 8)) ==
         "f:0: the header is said to take 100000001 bytes, limit 100000000");
   CHECK(header(" {}", 0) == "f:8: the header must begin with {");
   CHECK(header("{\"\xFF\":1}") == "f:10: the header is not UTF-8");
@@ -202,16 +176,16 @@ TEST_CASE("safetensors: errors say where and what") {
 
 TEST_CASE(
     "safetensors: every prefix is refused, and no bit flip of the header goes unnoticed or far") {
-  const NamedTensors tensors = {{"w", pattern(DType::f32, {3})}, {"b", pattern(DType::u8, {2})}};
+  const NamedTensors tensors = {{"w", test::pattern(DType::f32, {3})}, {"b", test::pattern(DType::u8, {2})}};
   const auto whole = safetensors_bytes(tensors, {{"k", "v"}});
   const std::string bytes(as_text(whole));
-  for (std::size_t n = 0; n < bytes.size(); ++n) CHECK(error_of(bytes.substr(0, n)) != "no error");
-  CHECK(error_of(bytes + '\0') != "no error");
+  for (std::size_t n = 0; n < bytes.size(); ++n) CHECK(safetensors_error(bytes.substr(0, n)) != "no error");
+  CHECK(safetensors_error(bytes + '\0') != "no error");
   for (std::size_t i = 0; i + 14 < bytes.size(); ++i)
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = bytes;
       changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
-      error_of(changed);
+      safetensors_error(changed);
     }
 }
 
@@ -226,7 +200,7 @@ TEST_CASE("safetensors: many tensors load in about linear time") {
 TEST_CASE("safetensors: shards read as one file") {
   const auto folder = std::filesystem::temp_directory_path() / concat("cfm-shards-", ::getpid());
   std::filesystem::create_directory(folder);
-  const Tensor a = pattern(DType::f32, {2}), b = pattern(DType::i8, {3});
+  const Tensor a = test::pattern(DType::f32, {2}), b = test::pattern(DType::i8, {3});
   write_safetensors(folder / "1.safetensors", NamedTensors{{"b", b}});
   write_safetensors(folder / "2.safetensors", NamedTensors{{"a", a}});
   const auto index = folder / "model.safetensors.index.json";
@@ -234,8 +208,8 @@ TEST_CASE("safetensors: shards read as one file") {
     write_file_atomic(index, concat(R"({"metadata":{"total_size":11},"weight_map":{)", map, "}}"));
     try {
       const SafetensorsFile file = read_safetensors_shards(index);
-      check_same(file.at("a"), a);
-      check_same(file.at("b"), b);
+      test::check_same(file.at("a"), a);
+      test::check_same(file.at("b"), b);
     } catch (const FormatError& error) {
       return std::string(error.what());
     }

@@ -1,6 +1,6 @@
 #include <cfm/io/torch_zip.hpp>
 
-#include "../test.hpp"
+#include "tensors.hpp"
 #include "torch_writer.hpp"
 
 #include <algorithm>
@@ -11,32 +11,12 @@ using test::TorchWriter;
 
 namespace {
 
-Tensor pattern(DType dtype, const Shape& shape) {
-  Tensor out = Tensor::empty(shape, DType::i64);
-  std::int64_t* data = out.data<std::int64_t>();
-  for (Index i = 0; i < out.size(); ++i) data[i] = i * 37 % 101;
-  return out.to(dtype);
-}
-
-void check_same(const Tensor& a, const Tensor& b) {
-  CHECK(a.dtype() == b.dtype());
-  REQUIRE(a.shape() == b.shape());
-  const Tensor x = a.contiguous(), y = b.contiguous();
-  const auto p = element_bytes(x), q = element_bytes(y);
-  CHECK(std::equal(p.begin(), p.end(), q.begin(), q.end()));
-}
-
 TorchFile parse(std::span<const std::byte> bytes, const TorchOptions& options = {}) {
   return parse_torch(to_storage(bytes), "f", options);
 }
 
-std::string error_of(std::span<const std::byte> bytes, const TorchOptions& options = {}) {
-  try {
-    parse(bytes, options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string torch_error(std::span<const std::byte> bytes, const TorchOptions& options = {}) {
+  return test::error_of([&] { parse(bytes, options); });
 }
 
 // A checkpoint with this pickle (the protocol and the end are added) and 64 bytes of storage "0".
@@ -45,8 +25,8 @@ std::vector<std::byte> with_pickle(TorchWriter writer) {
   return writer.bytes();
 }
 
-std::string error_of_pickle(std::string_view opcodes, const TorchOptions& options = {}) {
-  return error_of(with_pickle(TorchWriter().raw(opcodes)), options);
+std::string pickle_error(std::string_view opcodes, const TorchOptions& options = {}) {
+  return torch_error(with_pickle(TorchWriter().raw(opcodes)), options);
 }
 
 }  // namespace
@@ -56,7 +36,7 @@ TEST_CASE("torch: every storage type and shape comes back") {
   for (DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16, DType::boolean, DType::i8,
                       DType::i16, DType::i32, DType::i64, DType::u8})
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3}, Shape{0, 4}})
-      tensors.emplace_back(concat(name(dtype), shape), pattern(dtype, shape));
+      tensors.emplace_back(concat(name(dtype), shape), test::pattern(dtype, shape));
   std::sort(tensors.begin(), tensors.end(), [](auto& a, auto& b) { return a.first < b.first; });
   std::vector<std::byte> bytes;
   REQUIRE(test::write_state_dict(tensors, bytes));
@@ -64,13 +44,13 @@ TEST_CASE("torch: every storage type and shape comes back") {
   REQUIRE(file.tensors.size() == tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     CHECK(file.tensors[i].first == tensors[i].first);
-    check_same(file.tensors[i].second, tensors[i].second);
+    test::check_same(file.tensors[i].second, tensors[i].second);
   }
   CHECK_THROWS_WITH_AS(file.at("absent"), "f: has no tensor \"absent\"; it has 40", Error);
 }
 
 TEST_CASE("torch: dictionaries and lists nest, and scalars are kept") {
-  const Tensor weight = pattern(DType::f32, {2, 2});
+  const Tensor weight = test::pattern(DType::f32, {2, 2});
   TorchWriter writer;
   writer.raw("}(").text("epoch").integer(12).text("loss").number(0.25).text("done").raw("\x88");
   writer.text("note").text("caf\xC3\xA9").text("none").raw("N").text("seed").integer(-5000000000);
@@ -90,7 +70,7 @@ TEST_CASE("torch: dictionaries and lists nest, and scalars are kept") {
   CHECK(file.tensors[0].first == "optimizer.0.step");
   CHECK(file.tensors[1].first == "state_dict.layers.0");
   CHECK(file.tensors[2].first == "state_dict.layers.1.w");
-  check_same(file.at("state_dict.layers.1.w"), weight);
+  test::check_same(file.at("state_dict.layers.1.w"), weight);
   const auto below = file.below("state_dict.layers.");
   REQUIRE(below.size() == 2);
   CHECK(below[1].first == "1.w");
@@ -129,7 +109,7 @@ TEST_CASE("torch: strides, offsets and shared storages stay") {
 }
 
 TEST_CASE("torch: parameters, sizes, ordered dictionaries with a state, protocols 2 to 5") {
-  const Tensor weight = pattern(DType::f32, {3});
+  const Tensor weight = test::pattern(DType::f32, {3});
   for (int protocol : {2, 3, 4, 5}) {
     TorchWriter writer(protocol);
     writer.global("collections", "OrderedDict").raw(")R(").text("w");
@@ -138,7 +118,7 @@ TEST_CASE("torch: parameters, sizes, ordered dictionaries with a state, protocol
     writer.text("size").global("torch", "Size").raw("(").tuple({2, 3}).raw("tR").raw("u");
     writer.raw("}").text("_metadata").raw("}sb");
     const TorchFile file = parse(writer.bytes());
-    check_same(file.at("w"), weight);
+    test::check_same(file.at("w"), weight);
     CHECK(file.root["size"][0].integer() == 2);
   }
   // Protocol 4: framed, a name from the stack, memo slots without numbers.
@@ -151,9 +131,9 @@ TEST_CASE("torch: parameters, sizes, ordered dictionaries with a state, protocol
   const TorchFile file = parse(four.bytes());
   CHECK(file.root.size() == 2);
   CHECK(file.root[1].kind() == TorchKind::dict);
-  CHECK(error_of(TorchWriter(1).raw("N").bytes())
+  CHECK(torch_error(TorchWriter(1).raw("N").bytes())
             .ends_with("pickle protocol 1, supported are 2 to 5"));
-  CHECK(error_of(TorchWriter(6).raw("N").bytes())
+  CHECK(torch_error(TorchWriter(6).raw("N").bytes())
             .ends_with("pickle protocol 6, supported are 2 to 5"));
 }
 
@@ -172,46 +152,46 @@ TEST_CASE("torch: types without a storage class come through untyped storages") 
 }
 
 TEST_CASE("torch: what a plain checkpoint does not need is refused, not run") {
-  CHECK(error_of_pickle("cos\nsystem\n(VlstR") ==
+  CHECK(pickle_error("cos\nsystem\n(VlstR") ==
         "f/archive/data.pkl:2: the pickle names os.system, which is not among the names of plain "
         "checkpoints; save a state dict, or set TorchOptions::records to read objects as "
         "dictionaries");
   for (const char* name :
        {"cbuiltins\neval\n", "c__builtin__\nexec\n", "ctorch\nload\n",
         "ctorch._utils\n_rebuild_sparse_tensor\n", "ctorch\nComplexFloatStorage\n"})
-    CHECK(error_of_pickle(name).find("which is not among the names") != std::string::npos);
-  CHECK(error_of(TorchWriter(4).text("os").text("system").raw("\x93").bytes()).find("os.system") !=
+    CHECK(pickle_error(name).find("which is not among the names") != std::string::npos);
+  CHECK(torch_error(TorchWriter(4).text("os").text("system").raw("\x93").bytes()).find("os.system") !=
         std::string::npos);
   for (const char* opcode :
        {"I1\n", "L1L\n", "F1\n", "S'a'\n", "V\n",  "P0\n", "ios\nx\n", "o",    "p0\n",
         "g0\n", "d",     "l",    "2",      "\x82", "\x83", "\x84",     "\x92", "\x96",
         "\x97", "\x98",  "\x8e", "B",      "C",    "\x8f", "\x90",     "\x91", "\xff"}) {
     CAPTURE(opcode);
-    CHECK(error_of_pickle(opcode).find("is not among those that hold data") != std::string::npos);
+    CHECK(pickle_error(opcode).find("is not among those that hold data") != std::string::npos);
   }
   // Names that may be called, called as what they are not.
-  CHECK(error_of_pickle("ctorch\nFloatStorage\n)R").find("not a function") != std::string::npos);
-  CHECK(error_of_pickle("ctorch\nSize\n)R").ends_with("torch.Size wants one argument"));
-  CHECK(error_of_pickle("N)R").ends_with("what is called has another type than expected"));
+  CHECK(pickle_error("ctorch\nFloatStorage\n)R").find("not a function") != std::string::npos);
+  CHECK(pickle_error("ctorch\nSize\n)R").ends_with("torch.Size wants one argument"));
+  CHECK(pickle_error("N)R").ends_with("what is called has another type than expected"));
   CHECK(
-      error_of_pickle("ccollections\nOrderedDict\n)\x81").ends_with("this is no class of records"));
+      pickle_error("ccollections\nOrderedDict\n)\x81").ends_with("this is no class of records"));
 }
 
 TEST_CASE("torch: records are read as dictionaries on request, back references included") {
   TorchWriter writer;
   writer.global("some.module", "Graph").raw(")\x81q").raw(std::string_view("\0", 1)).raw("}(");
   writer.text("x")
-      .tensor(pattern(DType::f32, {2}))
+      .tensor(test::pattern(DType::f32, {2}))
       .text("self")
       .raw("h")
       .raw(std::string_view("\0", 1));
   writer.raw("ub");
   const auto bytes = writer.bytes();
-  CHECK(error_of(bytes).find("some.module.Graph") != std::string::npos);
+  CHECK(torch_error(bytes).find("some.module.Graph") != std::string::npos);
   const TorchFile file = parse(bytes, {.records = true});
   REQUIRE(file.tensors.size() == 1);
   CHECK(file.tensors[0].first == "x");
-  CHECK(error_of_pickle("csome.module\nf\n)R", {.records = true}).find("not a function") !=
+  CHECK(pickle_error("csome.module\nf\n)R", {.records = true}).find("not a function") !=
         std::string::npos);
 }
 
@@ -219,7 +199,7 @@ TEST_CASE("torch: damaged pickles are refused with the rule they break") {
   const auto tensor = [](std::int64_t elements, std::int64_t offset, const Extents& shape,
                          const Extents& strides, std::string_view type = "FloatStorage",
                          std::string_view key = "0") {
-    return error_of(
+    return torch_error(
         with_pickle(TorchWriter().rebuild(type, key, elements, offset, shape, strides)));
   };
   CHECK(tensor(16, 0, {4, 4}, {4, 1}) == "no error");
@@ -244,26 +224,26 @@ TEST_CASE("torch: damaged pickles are refused with the rule they break") {
   CHECK(tensor(16, 0, {1}, {1}, "FloatStorage", "9").ends_with("the archive lacks storage 9"));
   CHECK(tensor(16, 0, {1}, {1}, "FloatStorage", "../../x").ends_with("lacks storage ../../x"));
 
-  CHECK(error_of_pickle("t").ends_with("no mark was set"));
-  CHECK(error_of_pickle("(\x85").ends_with("the stack has fewer than 1 values"));
-  CHECK(error_of_pickle("N(0").ends_with("the stack is empty"));
-  CHECK(error_of_pickle("N(a").ends_with("the stack is empty"));
-  CHECK(error_of_pickle("NN").ends_with("a pickle must leave exactly one value"));
-  CHECK(error_of_pickle("").ends_with("a pickle must leave exactly one value"));
-  CHECK(error_of_pickle("N.N").ends_with("bytes follow the end of the pickle"));
-  CHECK(error_of_pickle("h\x05").ends_with("memo 5 was never set"));
-  CHECK(error_of_pickle("NNa").ends_with("only lists take items"));
-  CHECK(error_of_pickle("NNNs").ends_with("only dictionaries take keys"));
-  CHECK(error_of_pickle("}(Nu").ends_with("a key has no value"));
-  CHECK(error_of_pickle("NQ").ends_with("a persistent id must be a storage"));
-  CHECK(error_of_pickle("]Nb").ends_with("only dictionaries may have a state"));
-  CHECK(error_of_pickle("X\xff\xff\xff\x7f"
+  CHECK(pickle_error("t").ends_with("no mark was set"));
+  CHECK(pickle_error("(\x85").ends_with("the stack has fewer than 1 values"));
+  CHECK(pickle_error("N(0").ends_with("the stack is empty"));
+  CHECK(pickle_error("N(a").ends_with("the stack is empty"));
+  CHECK(pickle_error("NN").ends_with("a pickle must leave exactly one value"));
+  CHECK(pickle_error("").ends_with("a pickle must leave exactly one value"));
+  CHECK(pickle_error("N.N").ends_with("bytes follow the end of the pickle"));
+  CHECK(pickle_error("h\x05").ends_with("memo 5 was never set"));
+  CHECK(pickle_error("NNa").ends_with("only lists take items"));
+  CHECK(pickle_error("NNNs").ends_with("only dictionaries take keys"));
+  CHECK(pickle_error("}(Nu").ends_with("a key has no value"));
+  CHECK(pickle_error("NQ").ends_with("a persistent id must be a storage"));
+  CHECK(pickle_error("]Nb").ends_with("only dictionaries may have a state"));
+  CHECK(pickle_error("X\xff\xff\xff\x7f"
                         "abc")
             .find("a string needs 2147483647 bytes") != std::string::npos);
-  CHECK(error_of_pickle(std::string_view("X\x01\0\0\0\xff", 6)).ends_with("a string is not UTF-8"));
-  CHECK(error_of_pickle("\x8b\xff\xff\xff\xff").find("an integer needs 4294967295 bytes") !=
+  CHECK(pickle_error(std::string_view("X\x01\0\0\0\xff", 6)).ends_with("a string is not UTF-8"));
+  CHECK(pickle_error("\x8b\xff\xff\xff\xff").find("an integer needs 4294967295 bytes") !=
         std::string::npos);
-  CHECK(error_of_pickle(std::string(100, 'N'), {.values = 50}).ends_with("more than 50 values"));
+  CHECK(pickle_error(std::string(100, 'N'), {.values = 50}).ends_with("more than 50 values"));
 }
 
 TEST_CASE("torch: pickles that grow when they are walked are bounded") {
@@ -271,22 +251,22 @@ TEST_CASE("torch: pickles that grow when they are walked are bounded") {
   std::string laughs = "]N";
   laughs += "a";
   for (char i = 0; i < 40; ++i) laughs += std::string("q") + i + "0](h" + i + "h" + i + "e";
-  CHECK(error_of_pickle(laughs).find("has more than 4194304 values") != std::string::npos);
+  CHECK(pickle_error(laughs).find("has more than 4194304 values") != std::string::npos);
   // A list that holds itself.
-  CHECK(error_of_pickle(std::string_view("]q\0h\0a", 6)).ends_with("is nested more than 64 deep"));
+  CHECK(pickle_error(std::string_view("]q\0h\0a", 6)).ends_with("is nested more than 64 deep"));
   // A million lists inside each other.
   std::string deep(1000000, ']');
   deep += std::string(999999, 'a');
-  CHECK(error_of_pickle(deep).ends_with("is nested more than 64 deep"));
+  CHECK(pickle_error(deep).ends_with("is nested more than 64 deep"));
   // A memo slot far away costs nothing.
-  CHECK(error_of_pickle("}r\xff\xff\xff\xff") == "no error");
+  CHECK(pickle_error("}r\xff\xff\xff\xff") == "no error");
 }
 
 TEST_CASE("torch: two tensors of one name are refused") {
   TorchWriter writer;
   writer.raw("}(").text("a.b").rebuild("FloatStorage", "0", 16, 0, {1}, {1});
   writer.text("a").raw("}").text("b").rebuild("FloatStorage", "0", 16, 0, {1}, {1}).raw("su");
-  CHECK(error_of(with_pickle(writer)).ends_with("two tensors are named \"a.b\""));
+  CHECK(torch_error(with_pickle(writer)).ends_with("two tensors are named \"a.b\""));
 }
 
 TEST_CASE("torch: archives that are no checkpoints") {
@@ -294,18 +274,18 @@ TEST_CASE("torch: archives that are no checkpoints") {
   ZipWriter zip([&](auto part) { bytes.insert(bytes.end(), part.begin(), part.end()); });
   zip.add("data.pkl", {as_bytes("x")});
   zip.finish();
-  CHECK(error_of(bytes) == "f:0: not a torch checkpoint: the archive has no data.pkl");
-  CHECK(error_of(as_bytes("PK")) == "f:0: too short for a zip archive");
-  CHECK(error_of(as_bytes("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."))
+  CHECK(torch_error(bytes) == "f:0: not a torch checkpoint: the archive has no data.pkl");
+  CHECK(torch_error(as_bytes("PK")) == "f:0: too short for a zip archive");
+  CHECK(torch_error(as_bytes("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."))
             .find("a checkpoint of torch before 1.6") != std::string::npos);
 }
 
 TEST_CASE("torch: every prefix is refused, and damage is an error or the same tensors") {
   TorchWriter writer;
-  writer.raw("}").text("w").tensor(pattern(DType::f32, {3})).raw("s");
+  writer.raw("}").text("w").tensor(test::pattern(DType::f32, {3})).raw("s");
   const auto bytes = writer.bytes();
   for (std::size_t n = 0; n < bytes.size(); ++n)
-    CHECK(error_of(std::span(bytes).first(n)) != "no error");
+    CHECK(torch_error(std::span(bytes).first(n)) != "no error");
   int survivors = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     auto changed = bytes;
@@ -313,7 +293,7 @@ TEST_CASE("torch: every prefix is refused, and damage is an error or the same te
     try {
       const TorchFile file = parse(changed);
       REQUIRE(file.tensors.size() == 1);
-      check_same(file.tensors[0].second, pattern(DType::f32, {3}));
+      test::check_same(file.tensors[0].second, test::pattern(DType::f32, {3}));
       ++survivors;
     } catch (const Error&) {
     }

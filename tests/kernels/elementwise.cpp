@@ -4,23 +4,12 @@
 
 using namespace cfm;
 
-namespace {
-
-template <class T, class Op>
-T value_of(Op op, double x) {
-  T in = static_cast<T>(x), out = 0;
-  map(op, vector_view(&in, 1), vector_view(&out, 1));
-  return out;
-}
-
-}  // namespace
-
 TEST_CASE_TEMPLATE("elementwise: a value does not depend on its place, nothing is written outside",
                    T, float, double) {
   const Index lanes = 64 / static_cast<Index>(sizeof(T));
   const auto all = test::normals<T>(3 * lanes, 5, 3);
   std::vector<T> one_by_one;
-  for (T v : all) one_by_one.push_back(value_of<T>(ops::Gelu{}, static_cast<double>(v)));
+  for (T v : all) one_by_one.push_back(test::value_of<T>(ops::Gelu{}, static_cast<double>(v)));
   for (Index n = 0; n <= 2 * lanes + 1; ++n)
     for (Index offset : {0, 1, 3}) {
       test::Guarded<T> x(n, offset), y(n, 2 - offset / 2);

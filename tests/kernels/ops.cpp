@@ -28,13 +28,6 @@ using Real80 = long double;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-template <class T, class Op>
-T value_of(Op op, double x) {
-  T in = static_cast<T>(x), out = 0;
-  map(op, vector_view(&in, 1), vector_view(&out, 1));
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("ops: errors stay within the bounds of ops.hpp", T, float, double) {
@@ -87,8 +80,8 @@ TEST_CASE_TEMPLATE("ops: sin and cos of any argument", T, float, double) {
       const T x = static_cast<T>(limit * (static_cast<double>(i) / 2000.0 - 1));
       const double s = static_cast<double>(std::sin(Real80{x})),
                    c = static_cast<double>(std::cos(Real80{x}));
-      const T gs = value_of<T>(ops::Sin{}, static_cast<double>(x)),
-              gc = value_of<T>(ops::Cos{}, static_cast<double>(x));
+      const T gs = test::value_of<T>(ops::Sin{}, static_cast<double>(x)),
+              gc = test::value_of<T>(ops::Cos{}, static_cast<double>(x));
       const bool sin_good =
           test::ulps(gs, s) < 4.5 || std::abs(static_cast<double>(gs) - s) < near_zero;
       const bool cos_good =
@@ -109,17 +102,17 @@ TEST_CASE_TEMPLATE("ops: both forms of GELU", T, float, double) {
     const double z = std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
     const double exact = x * std::erfc(-x / std::sqrt(2.0)) / 2,
                  smooth = x * (1 + std::tanh(z)) / 2;
-    worst = std::max(worst, std::abs(static_cast<double>(value_of<T>(ops::Gelu{}, x)) - exact) -
+    worst = std::max(worst, std::abs(static_cast<double>(test::value_of<T>(ops::Gelu{}, x)) - exact) -
                                 bound * std::abs(x));
     worst =
-        std::max(worst, std::abs(static_cast<double>(value_of<T>(ops::GeluTanh{}, x)) - smooth) -
+        std::max(worst, std::abs(static_cast<double>(test::value_of<T>(ops::GeluTanh{}, x)) - smooth) -
                             bound * std::abs(x));
   }
   CHECK(worst <= 0);
 }
 
 TEST_CASE_TEMPLATE("ops: limits at infinities and zero, NaN stays", T, float, double) {
-  const auto at = [](auto op, double x) { return static_cast<double>(value_of<T>(op, x)); };
+  const auto at = [](auto op, double x) { return static_cast<double>(test::value_of<T>(op, x)); };
   CHECK(at(ops::Exp{}, infinity) == infinity);
   CHECK(at(ops::Exp{}, -infinity) == 0);
   CHECK(at(ops::Exp{}, 1e4) == infinity);

@@ -6,7 +6,7 @@ using namespace cfm;
 
 namespace {
 
-Tensor counted(const Shape& shape, DType dtype = DType::f32) {
+Tensor ascending(const Shape& shape, DType dtype = DType::f32) {
   Tensor out = Tensor::empty(shape, DType::f64);
   double i = 0;
   for (double& v : out.span<double>()) v = ++i;
@@ -24,7 +24,7 @@ std::vector<double> values(const Tensor& t) {
 TEST_CASE("rearrange: cat and slices are inverse for every type and dimension") {
   for (DType dtype : {DType::f32, DType::i8, DType::f64, DType::u16})
     for (int dim : {0, 1, -1}) {
-      const Tensor x = counted({3, 4, 2}, dtype);
+      const Tensor x = ascending({3, 4, 2}, dtype);
       const std::vector<Tensor> parts = {x.slice(dim, 0, 1), x.slice(dim, 1, 1),
                                          x.slice(dim, 1, 9)};
       CHECK(values(cat(parts, dim)) == values(x));
@@ -32,7 +32,7 @@ TEST_CASE("rearrange: cat and slices are inverse for every type and dimension") 
 }
 
 TEST_CASE("rearrange: flip") {
-  const Tensor x = counted({2, 3});
+  const Tensor x = ascending({2, 3});
   CHECK(values(flip(x, {0})) == std::vector<double>{4, 5, 6, 1, 2, 3});
   CHECK(values(flip(x, {-1})) == std::vector<double>{3, 2, 1, 6, 5, 4});
   CHECK(values(flip(x.transpose(0, 1).slice(0, 1, 3), {0, 1})) == std::vector<double>{6, 3, 5, 2});
@@ -42,7 +42,7 @@ TEST_CASE("rearrange: flip") {
 }
 
 TEST_CASE("rearrange: pad puts around, and takes away where negative") {
-  const Tensor x = counted({2, 2}, DType::i32);
+  const Tensor x = ascending({2, 2}, DType::i32);
   CHECK(values(pad(x, {0, 1}, {1, 0}, 9)) == std::vector<double>{9, 1, 2, 9, 3, 4, 9, 9, 9});
   CHECK(values(pad(x, {-1, 0}, {0, -1})) == std::vector<double>{3});
   CHECK(values(pad(x, {-1, 1}, {0, -2}, 7)) == std::vector<double>{7});
@@ -52,7 +52,7 @@ TEST_CASE("rearrange: pad puts around, and takes away where negative") {
 }
 
 TEST_CASE("rearrange: triangles, also of several and of empty matrices") {
-  const Tensor x = counted({2, 3, 3});
+  const Tensor x = ascending({2, 3, 3});
   for (Index diagonal : {-4, -1, 0, 1, 4}) {
     const Tensor low = keep_triangle(x, Triangle::lower, diagonal);
     const Tensor high = keep_triangle(x, Triangle::upper, diagonal);

@@ -10,6 +10,7 @@
 
 #include <cfm/core/rng.hpp>
 #include <cfm/exec/thread_limit.hpp>
+#include <cfm/kernels/elementwise.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 namespace cfm::test {
@@ -19,6 +20,14 @@ std::vector<T> normals(Index n, std::uint64_t seed, double scale = 1, double shi
   Rng rng(seed);
   std::vector<T> out(static_cast<std::size_t>(n));
   for (T& v : out) v = static_cast<T>(shift + scale * rng.normal());
+  return out;
+}
+
+/// op of one number, by the kernel.
+template <class T, class Op>
+T value_of(Op op, double x) {
+  T in = static_cast<T>(x), out = 0;
+  map(op, vector_view(&in, 1), vector_view(&out, 1));
   return out;
 }
 

@@ -66,17 +66,6 @@ bool same_bits(const Net& a, const Net& b) {
   return same;
 }
 
-// The text of the FormatError that f throws.
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const FormatError& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-
 }  // namespace
 
 static_assert(ConfiguredModule<Net>);
@@ -121,13 +110,13 @@ TEST_CASE("load_into: says all that does not fit, and changes nothing") {
   tensors[0].second = Tensor::zeros({4, 9});                 // layers.0.weight
   tensors[1].first = "layers.0.offset";                      // was layers.0.bias
   tensors[3].second = tensors[3].second.to(DType::f64);      // layers.1.bias
-  CHECK(error_of([&] { load_into(net, tensors, {}, "file"); }) ==
+  CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {}, "file"); }) ==
         "file: does not fit the model: missing \"layers.0.bias\"; unexpected \"layers.0.offset\"; "
         "mismatched \"layers.0.weight\" is f32[4, 9], the model has f32[4, 3], "
         "\"layers.1.bias\" is f64[4], the model has f32[4]");
   CHECK(same_bits(net, before));
   // Not strict: names may differ, shapes may not.
-  CHECK(error_of([&] { load_into(net, tensors, {.strict = false, .convert = true}); }) ==
+  CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {.strict = false, .convert = true}); }) ==
         "tensors: does not fit the model: mismatched \"layers.0.weight\" is f32[4, 9], the model "
         "has f32[4, 3]");
   CHECK(same_bits(net, before));
@@ -135,14 +124,14 @@ TEST_CASE("load_into: says all that does not fit, and changes nothing") {
   load_into(net, tensors, {.strict = false, .convert = true});
   CHECK(!same_bits(net, before));
   CHECK(same_bits(net.layers[0].weight.value.value, before.layers[0].weight.value.value));
-  CHECK(error_of([&] {
+  CHECK(test::error_of<FormatError>([&] {
           load_into(net, {{"x", Tensor::zeros({1})}}, {.strict = false});
         }).find("missing \"layers.0.weight\"") != std::string::npos);
 
   NamedTensors many;
   for (int i = 0; i < 9; ++i) many.emplace_back(concat("x", i), Tensor::zeros({1}));
   for (auto& t : named_tensors(net)) many.push_back(t);
-  CHECK(error_of([&] { load_into(net, many); }).find("\"x5\" and 3 more") != std::string::npos);
+  CHECK(test::error_of<FormatError>([&] { load_into(net, many); }).find("\"x5\" and 3 more") != std::string::npos);
 }
 
 TEST_CASE("load_into: foreign names by a table") {
@@ -158,7 +147,7 @@ TEST_CASE("load_into: foreign names by a table") {
   CHECK(same_bits(net, source));
   const NamePair other[] = {{"layers.*.weight", "encoder.*.w"},
                             {"layers.*.bias", "encoder.*.bias"}};
-  CHECK(error_of([&] { load_into(net, tensors, {.names = other}); })
+  CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {.names = other}); })
             .find("missing \"encoder.0.w\" (for \"layers.0.weight\")") != std::string::npos);
   const NamePair bad[] = {{"layers.0.weight", "*.weight"}};
   CHECK_THROWS_AS(load_into(net, tensors, {.names = bad}), Error);
@@ -170,7 +159,7 @@ TEST_CASE("load: a file that holds something else is refused") {
   const Net net;
   const auto written = [&](SafetensorsMetadata metadata) {
     write_safetensors(path, named_tensors(net), metadata);
-    return error_of([&] { load<Net>(path); });
+    return test::error_of<FormatError>([&] { load<Net>(path); });
   };
   const auto has = [](const std::string& text, const char* part) {
     CAPTURE(text);

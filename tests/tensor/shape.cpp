@@ -9,18 +9,9 @@
 #include <cfm/tensor/tensor.hpp>
 
 #include "../test.hpp"
+#include "json_extents.hpp"
 
 using namespace cfm;
-
-namespace {
-
-Extents extents_of(const JsonRef& row) {
-  Extents out;
-  for (std::size_t i = 0; i < row.size(); ++i) out.push_back(row[i].integer<Index>());
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("shape: sizes, strides, equality, text") {
   CHECK(Shape{}.size() == 1);
@@ -155,13 +146,13 @@ TEST_CASE("broadcast: the rows of NumPy itself") {
   REQUIRE(rows.size() == 400);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const JsonRef row = rows[i];
-    const Shape a(extents_of(row[0])), b(extents_of(row[1]));
+    const Shape a(test::extents_of(row[0])), b(test::extents_of(row[1]));
     CAPTURE(concat(a, " ", b));
     if (row[2].is_null()) {
       CHECK_THROWS_AS(broadcast(a, b), ShapeError);
       CHECK_THROWS_AS(broadcast(b, a), ShapeError);
     } else {
-      const Shape wanted(extents_of(row[2]));
+      const Shape wanted(test::extents_of(row[2]));
       CHECK(broadcast(a, b) == wanted);
       CHECK(broadcast(b, a) == wanted);
       CHECK(Tensor::zeros(a).expand(wanted).shape() == wanted);  // and both reach it

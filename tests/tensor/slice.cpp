@@ -7,6 +7,7 @@
 #include <cfm/tensor/factories.hpp>
 
 #include "../test.hpp"
+#include "json_extents.hpp"
 
 using namespace cfm;
 
@@ -15,12 +16,6 @@ namespace {
 std::optional<Index> maybe(const JsonRef& value) {
   if (value.is_null()) return std::nullopt;
   return value.integer<Index>();
-}
-
-Extents extents_of(const JsonRef& row) {
-  Extents out;
-  for (std::size_t i = 0; i < row.size(); ++i) out.push_back(row[i].integer<Index>());
-  return out;
 }
 
 }  // namespace
@@ -84,7 +79,7 @@ TEST_CASE("slice: the rows of NumPy itself") {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     CAPTURE(r);
     const JsonRef row = rows[r];
-    const Shape shape(extents_of(row[0]));
+    const Shape shape(test::extents_of(row[0]));
     const Tensor t = arange(shape.size()).reshape(shape);
     std::vector<Pick> picks;
     for (std::size_t k = 0; k < row[1].size(); ++k) {
@@ -99,7 +94,7 @@ TEST_CASE("slice: the rows of NumPy itself") {
       continue;
     }
     const Tensor got = slice(t, picks).clone();
-    CHECK(got.shape() == Shape(extents_of(row[2]["shape"])));
+    CHECK(got.shape() == Shape(test::extents_of(row[2]["shape"])));
     REQUIRE(static_cast<std::size_t>(got.size()) == row[2]["flat"].size());
     for (Index i = 0; i < got.size(); ++i)
       CHECK(got.data<Index>()[i] == row[2]["flat"][static_cast<std::size_t>(i)].integer<Index>());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -64,12 +65,42 @@ void append_text(std::string& out, T value) {
   out.append(buffer, end);
 }
 
+namespace detail {
+
+// One part of a message with its type forgotten, so that messages cost their callers a few stores
+// and no code of their own. Refers to the value: for the length of a full expression only.
+class TextPart {
+ public:
+  template <class T>
+  TextPart(const T& value)  // NOLINT: implicit, that is its purpose
+      : value_(&value), append_([](std::string& out, const void* at) {
+          append_text(out, *static_cast<const T*>(at));
+        }) {}
+  TextPart(const char* text)  // literals of all lengths are one type
+      : value_(text),
+        append_([](std::string& out, const void* at) { out += static_cast<const char*>(at); }) {}
+  template <std::size_t N>
+  TextPart(const char (&text)[N]) : TextPart(static_cast<const char*>(text)) {}
+
+  void append_to(std::string& out) const { append_(out, value_); }
+
+ private:
+  const void* value_;
+  void (*append_)(std::string&, const void*);
+};
+
+inline std::string join_text(std::initializer_list<TextPart> parts) {
+  std::string out;
+  for (const TextPart& part : parts) part.append_to(out);
+  return out;
+}
+
+}  // namespace detail
+
 /// The parts, one after the other, as text.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::string out;
-  (append_text(out, parts), ...);
-  return out;
+  return detail::join_text({detail::TextPart(parts)...});
 }
 
 namespace detail {
@@ -80,7 +111,18 @@ enum class CheckKind { value, shape, type };
 template <class T>
 inline constexpr CheckKind check_kind = CheckKind::value;
 
-[[noreturn]] inline void throw_check(CheckKind kind, const std::string& text) {
+[[noreturn]] __attribute__((noinline, cold)) inline void throw_check(
+    CheckKind kind, const char* file, int line, std::string_view rule,
+    std::initializer_list<TextPart> operands) {
+  std::string text(rule);
+  std::string_view separator = ": ";
+  for (const TextPart& operand : operands) {
+    text += separator;
+    separator = ", ";
+    operand.append_to(text);
+  }
+  const std::string_view path(file);
+  text += concat(" [", path.substr(path.rfind('/') + 1), ":", line, "]");
   switch (kind) {
     case CheckKind::type: throw TypeError(text);
     case CheckKind::shape: throw ShapeError(text);
@@ -91,17 +133,11 @@ inline constexpr CheckKind check_kind = CheckKind::value;
 
 // Cold: keeps formatting out of the callers' code.
 template <class... Operands>
-[[noreturn]] __attribute__((noinline, cold)) void fail_check(const char* file, int line,
-                                                             std::string_view rule,
-                                                             const Operands&... operands) {
-  std::string text(rule);
-  [[maybe_unused]] std::string_view separator = ": ";
-  ((text += separator, separator = ", ", append_text(text, operands)), ...);
-  const std::string_view path(file);
-  text += concat(" [", path.substr(path.rfind('/') + 1), ":", line, "]");
+[[noreturn]] void fail_check(const char* file, int line, std::string_view rule,
+                             const Operands&... operands) {
   CheckKind kind = CheckKind::value;
   ((kind = std::max(kind, check_kind<Operands>)), ...);
-  throw_check(kind, text);
+  throw_check(kind, file, line, rule, {TextPart(operands)...});
 }
 
 }  // namespace detail
