@@ -13,6 +13,7 @@
 #include <string>
 
 #include <cfm/circuit/carry_save_multiplier.hpp>
+#include <cfm/circuit/exact_adder_labels.hpp>
 #include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/npy.hpp>
 #include <cfm/models/gamora_classifier.hpp>

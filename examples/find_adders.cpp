@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include <cfm/circuit/exact_adder_labels.hpp>
 #include <cfm/circuit/generate_multipliers.hpp>
 #include <cfm/circuit/levels.hpp>
 #include <cfm/circuit/read.hpp>

@@ -43,6 +43,7 @@
 #include <cfm/io/mapped_file.hpp>
 #include <cfm/io/npy.hpp>
 #include <cfm/io/safetensors.hpp>
+#include <cfm/io/safetensors_shards.hpp>
 #include <cfm/io/tensor_bytes.hpp>
 #include <cfm/io/torch_options.hpp>
 #include <cfm/io/torch_zip.hpp>
@@ -87,6 +88,7 @@
 #include <cfm/circuit/cone.hpp>
 #include <cfm/circuit/cuts.hpp>
 #include <cfm/circuit/edge_attribute_graph.hpp>
+#include <cfm/circuit/exact_adder_labels.hpp>
 #include <cfm/circuit/explicit_not_graph.hpp>
 #include <cfm/circuit/gamora_graph.hpp>
 #include <cfm/circuit/generate_adders.hpp>

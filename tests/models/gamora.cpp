@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include <cfm/circuit/exact_adder_labels.hpp>
 #include <cfm/circuit/generate_multipliers.hpp>
 #include <cfm/io/torch_zip.hpp>
 #include <cfm/models/gamora_classifier.hpp>
@@ -107,9 +108,9 @@ TEST_CASE("gamora: the public weights give the published logits") {
     std::size_t bits;
     double first, second, root;
   };
-  for (const Sums& want : {Sums{8, -2984.8921, -1801.6727, -1195.1600},
-                           Sums{16, -13009.736, -8072.497, -5379.018},
-                           Sums{32, -54275.960, -34076.214, -22724.818}}) {
+  for (const Sums& want :
+       {Sums{8, -2984.8921, -1801.6727, -1195.1600}, Sums{16, -13009.736, -8072.497, -5379.018},
+        Sums{32, -54275.960, -34076.214, -22724.818}}) {
     CAPTURE(want.bits);
     const Circuit c(want.bits);
     for (const Tensor& logits :
@@ -148,13 +149,12 @@ TEST_CASE("gamora: the public weights err where the reference errs") {
     if (got.shared[v] != c.labels.shared[v])
       shared.push_back({id, static_cast<int>(got.shared[v]), static_cast<int>(c.labels.shared[v])});
     if (got.root[v] != c.labels.root[v])
-      root.push_back({id, static_cast<int>(got.root[v]) - 1,
-                      static_cast<int>(c.labels.root[v]) - 1});
+      root.push_back(
+          {id, static_cast<int>(got.root[v]) - 1, static_cast<int>(c.labels.root[v]) - 1});
   }
   CHECK(shared == std::vector<std::array<int, 3>>{
                       {16, 2, 1}, {19, 1, 2}, {21, 4, 2}, {221, 1, 2}, {439, 2, 3}});
-  CHECK(root ==
-        std::vector<std::array<int, 3>>{{19, 2, 0}, {21, 2, 1}, {221, 2, 0}, {223, 2, 1}});
+  CHECK(root == std::vector<std::array<int, 3>>{{19, 2, 0}, {21, 2, 1}, {221, 2, 0}, {223, 2, 1}});
 }
 
 TEST_CASE("gamora: renumbering the nodes renumbers the output") {

@@ -1,6 +1,7 @@
 #include <cfm/models/gamora_training.hpp>
 
 #include <cfm/circuit/carry_save_multiplier.hpp>
+#include <cfm/circuit/exact_adder_labels.hpp>
 #include <cfm/exec/thread_limit.hpp>
 #include <cfm/models/gamora_classifier.hpp>
 

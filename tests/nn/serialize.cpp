@@ -87,9 +87,9 @@ TEST_CASE("save and load: the same bits, the configuration with them") {
   CHECK(first == read_file(path));
 
   // Double precision comes back as it was.
-  const Net wide = to(net, DType::f64);
-  save(wide, path);
-  CHECK(same_bits(load<Net>(path), wide));
+  const Net precise = to(net, DType::f64);
+  save(precise, path);
+  CHECK(same_bits(load<Net>(path), precise));
 }
 
 TEST_CASE("load_into: writes into the memory that copies and optimizers share") {
@@ -107,16 +107,17 @@ TEST_CASE("load_into: says all that does not fit, and changes nothing") {
   Net net({}, Rng(1));
   const Net before = clone(net);
   NamedTensors tensors = named_tensors(Net({}, Rng(2)));
-  tensors[0].second = Tensor::zeros({4, 9});                 // layers.0.weight
-  tensors[1].first = "layers.0.offset";                      // was layers.0.bias
-  tensors[3].second = tensors[3].second.to(DType::f64);      // layers.1.bias
+  tensors[0].second = Tensor::zeros({4, 9});             // layers.0.weight
+  tensors[1].first = "layers.0.offset";                  // was layers.0.bias
+  tensors[3].second = tensors[3].second.to(DType::f64);  // layers.1.bias
   CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {}, "file"); }) ==
         "file: does not fit the model: missing \"layers.0.bias\"; unexpected \"layers.0.offset\"; "
         "mismatched \"layers.0.weight\" is f32[4, 9], the model has f32[4, 3], "
         "\"layers.1.bias\" is f64[4], the model has f32[4]");
   CHECK(same_bits(net, before));
   // Not strict: names may differ, shapes may not.
-  CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {.strict = false, .convert = true}); }) ==
+  CHECK(test::error_of<FormatError>(
+            [&] { load_into(net, tensors, {.strict = false, .convert = true}); }) ==
         "tensors: does not fit the model: mismatched \"layers.0.weight\" is f32[4, 9], the model "
         "has f32[4, 3]");
   CHECK(same_bits(net, before));
@@ -131,15 +132,18 @@ TEST_CASE("load_into: says all that does not fit, and changes nothing") {
   NamedTensors many;
   for (int i = 0; i < 9; ++i) many.emplace_back(concat("x", i), Tensor::zeros({1}));
   for (auto& t : named_tensors(net)) many.push_back(t);
-  CHECK(test::error_of<FormatError>([&] { load_into(net, many); }).find("\"x5\" and 3 more") != std::string::npos);
+  CHECK(test::error_of<FormatError>([&] { load_into(net, many); }).find("\"x5\" and 3 more") !=
+        std::string::npos);
 }
 
 TEST_CASE("load_into: foreign names by a table") {
   const Net source({}, Rng(1));
   NamedTensors tensors = named_tensors(source);
   for (auto& [name, t] : tensors) {
-    if (name == "steps") name = "extra.step.count";
-    else name = concat("encoder.", name[7], name.substr(8));  // layers.0.w -> encoder.0.w
+    if (name == "steps")
+      name = "extra.step.count";
+    else
+      name = concat("encoder.", name[7], name.substr(8));  // layers.0.w -> encoder.0.w
   }
   const NamePair table[] = {{"layers.*.**", "encoder.*.**"}, {"steps", "extra.step.count"}};
   Net net({}, Rng(2));
@@ -147,8 +151,9 @@ TEST_CASE("load_into: foreign names by a table") {
   CHECK(same_bits(net, source));
   const NamePair other[] = {{"layers.*.weight", "encoder.*.w"},
                             {"layers.*.bias", "encoder.*.bias"}};
-  CHECK(test::error_of<FormatError>([&] { load_into(net, tensors, {.names = other}); })
-            .find("missing \"encoder.0.w\" (for \"layers.0.weight\")") != std::string::npos);
+  CHECK(test::error_of<FormatError>([&] {
+          load_into(net, tensors, {.names = other});
+        }).find("missing \"encoder.0.w\" (for \"layers.0.weight\")") != std::string::npos);
   const NamePair bad[] = {{"layers.0.weight", "*.weight"}};
   CHECK_THROWS_AS(load_into(net, tensors, {.names = bad}), Error);
 }

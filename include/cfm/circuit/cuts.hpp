@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -66,9 +67,15 @@ constexpr CutTable<K> spread_table(CutTable<K> table, unsigned places) {
 
 inline constexpr auto spread3 = [] {
   std::array<std::array<std::uint8_t, 256>, 8> out{};
-  for (unsigned places = 0; places < 8; ++places)
-    for (unsigned t = 0; t < 256; ++t)
-      out[places][t] = spread_table<3>(static_cast<std::uint8_t>(t), places);
+  for (unsigned places = 0; places < 8; ++places) {
+    // A table is the union of its ones, so eight images make all: each compiler run computes this.
+    std::uint8_t image[8] = {};
+    for (unsigned one = 0; one < 8; ++one)
+      image[one] = spread_table<3>(static_cast<std::uint8_t>(1u << one), places);
+    for (unsigned t = 1; t < 256; ++t)
+      out[places][t] =
+          static_cast<std::uint8_t>(out[places][t & (t - 1)] | image[std::countr_zero(t)]);
+  }
   return out;
 }();
 

@@ -50,6 +50,11 @@ struct UnsupportedError : Error {
   using Error::Error;
 };
 
+namespace detail {
+template <class T>
+using Widest = std::conditional_t<std::is_signed_v<T>, long long, unsigned long long>;
+}  // namespace detail
+
 /// Writes one value of a message. Types add their own overload beside themselves (found by ADL).
 inline void append_text(std::string& out, std::string_view text) { out += text; }
 template <std::same_as<bool> T>  // a template, or string literals would convert to bool
@@ -58,11 +63,16 @@ void append_text(std::string& out, T value) {
 }
 inline void append_text(std::string& out, char value) { out += value; }
 template <class T>
-  requires(std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>)
-void append_text(std::string& out, T value) {
-  char buffer[64];
-  const auto [end, ec] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  out.append(buffer, end);
+requires(std::is_arithmetic_v<T> && !std::same_as<T, bool> &&
+         !std::same_as<T, char>) void append_text(std::string& out, T value) {
+  if constexpr (std::is_integral_v<T> &&
+                !std::same_as<T, detail::Widest<T>>) {  // two routines print all
+    append_text(out, static_cast<detail::Widest<T>>(value));
+  } else {
+    char buffer[64];
+    const auto [end, ec] = std::to_chars(buffer, buffer + sizeof buffer, value);
+    out.append(buffer, end);
+  }
 }
 
 namespace detail {
@@ -105,6 +115,22 @@ std::string concat(const Parts&... parts) {
 
 namespace detail {
 
+template <class E>
+[[noreturn]] __attribute__((noinline, cold)) void raise_text(
+    std::initializer_list<TextPart> parts) {
+  throw E(join_text(parts));
+}
+
+}  // namespace detail
+
+/// Throws an E whose text is the parts, one after the other. Costs the caller no code but a call.
+template <class E, class... Parts>
+[[noreturn]] void raise(const Parts&... parts) {
+  detail::raise_text<E>({detail::TextPart(parts)...});
+}
+
+namespace detail {
+
 // Which exception a failed check throws follows from what it shows: see CFM_CHECK.
 enum class CheckKind { value, shape, type };
 
@@ -133,8 +159,9 @@ inline constexpr CheckKind check_kind = CheckKind::value;
 
 // Cold: keeps formatting out of the callers' code.
 template <class... Operands>
-[[noreturn]] void fail_check(const char* file, int line, std::string_view rule,
-                             const Operands&... operands) {
+[[noreturn]] __attribute__((noinline, cold)) void fail_check(const char* file, int line,
+                                                             std::string_view rule,
+                                                             const Operands&... operands) {
   CheckKind kind = CheckKind::value;
   ((kind = std::max(kind, check_kind<Operands>)), ...);
   throw_check(kind, file, line, rule, {TextPart(operands)...});
@@ -148,10 +175,10 @@ CFM_NAMESPACE_END
 /// condition does not hold. The exception follows from the operands: TypeError if a DType is
 /// among them, else ShapeError if a Shape, Tensor or View is, else Error.
 // A macro, because Clang 14 with libstdc++ 12 has no std::source_location.
-#define CFM_CHECK(condition, ...)                                              \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]]                                             \
-      ::cfm::detail::fail_check(__FILE__, __LINE__, __VA_ARGS__);              \
+#define CFM_CHECK(condition, ...)                                 \
+  do {                                                            \
+    if (!(condition)) [[unlikely]]                                \
+      ::cfm::detail::fail_check(__FILE__, __LINE__, __VA_ARGS__); \
   } while (false)
 
 /// An internal invariant: checked in builds with CFM_CHECKED=1, free otherwise. Never for input.

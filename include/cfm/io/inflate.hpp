@@ -61,7 +61,7 @@ class BitReader {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    throw FormatError(concat(name_, ":", base_ + at_, ": ", parts...));
+    raise<FormatError>(name_, ":", base_ + at_, ": ", parts...);
   }
 
  private:

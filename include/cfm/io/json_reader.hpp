@@ -123,17 +123,20 @@ class JsonReader {
   /// Throws FormatError at the current place.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    if (offsets_) throw FormatError(concat(name_, ":", base_ + at_, ": ", parts...));
-    std::size_t line = 1, begin = 0;
-    for (std::size_t i = 0; i < at_ && i < text_.size(); ++i)
-      if (text_[i] == '\n') {
-        ++line;
-        begin = i + 1;
-      }
-    throw FormatError(concat(name_, ":", line, ":", at_ - begin + 1, ": ", parts...));
+    fail_with({detail::TextPart(parts)...});
   }
 
  private:
+  [[noreturn]] __attribute__((noinline, cold)) void fail_with(
+      std::initializer_list<detail::TextPart> parts) const {
+    const std::string text = detail::join_text(parts);
+    if (offsets_) raise<FormatError>(name_, ":", base_ + at_, ": ", text);
+    const std::string_view before = text_.substr(0, at_);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t begin = before.rfind('\n') + 1;  // 0 if there is none
+    raise<FormatError>(name_, ":", line, ":", at_ - begin + 1, ": ", text);
+  }
+
   static constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
   bool at_end() const { return at_ >= text_.size(); }
   char look() const { return at_end() ? '\0' : text_[at_]; }

@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <set>
 
+#include <cfm/io/detail/json_string.hpp>
 #include <cfm/io/detail/safetensors_header.hpp>
 #include <cfm/io/file.hpp>
-#include <cfm/io/json.hpp>
 #include <cfm/io/safetensors.hpp>
 #include <cfm/io/tensor_bytes.hpp>
 
@@ -45,9 +44,15 @@ inline std::string safetensors_header(
     if (out.size() > 1) out += ',';
   };
   if (!metadata.empty()) {
-    JsonObject object;
-    for (const auto& [key, value] : metadata) object.set(key, value);
-    out += concat("\"", safetensors_metadata_key, "\":", to_text(Json(std::move(object))));
+    out += concat("\"", safetensors_metadata_key, "\":");
+    char before = '{';
+    for (const auto& [key, value] : metadata) {
+      out += std::exchange(before, ',');
+      append_json_string(out, key);
+      out += ':';
+      append_json_string(out, value);
+    }
+    out += '}';
   }
   Index offset = 0;
   for (const auto* item : order) {
@@ -111,13 +116,13 @@ auto find_by_name(Pairs& pairs, std::string_view name) {
 inline const Tensor* SafetensorsFile::find(std::string_view tensor_name) const {
   if (const auto* found = detail::find_by_name(tensors, tensor_name)) return &found->second;
   if (const auto* found = detail::find_by_name(unsupported, tensor_name))
-    throw UnsupportedError(concat(name, ": tensor \"", found->first, "\": ", found->second));
+    raise<UnsupportedError>(name, ": tensor \"", found->first, "\": ", found->second);
   return nullptr;
 }
 
 inline const Tensor& SafetensorsFile::at(std::string_view tensor_name) const {
   if (const Tensor* found = find(tensor_name)) return *found;
-  throw Error(concat(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size()));
+  raise<Error>(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size());
 }
 
 inline SafetensorsFile parse_safetensors(const Storage& bytes, std::string name,
@@ -125,26 +130,26 @@ inline SafetensorsFile parse_safetensors(const Storage& bytes, std::string name,
   Cursor cursor({bytes.data(), bytes.bytes()}, name);
   const auto length = cursor.read<std::uint64_t>("the length of the header");
   if (length > options.max_header)
-    throw FormatError(concat(name, ":0: the header is said to take ", length, " bytes, limit ",
-                             options.max_header));
+    raise<FormatError>(name, ":0: the header is said to take ", length, " bytes, limit ",
+                       options.max_header);
   const std::string_view text = cursor.text(length, "the header");
   if (const std::size_t valid = valid_utf8_prefix(text); valid != text.size())
-    throw FormatError(concat(name, ":", 8 + valid, ": the header is not UTF-8"));
-  if (!text.starts_with('{')) throw FormatError(concat(name, ":8: the header must begin with {"));
+    raise<FormatError>(name, ":", 8 + valid, ": the header is not UTF-8");
+  if (!text.starts_with('{')) raise<FormatError>(name, ":8: the header must begin with {");
   detail::SafetensorsHeader header(text, name);
   const auto buffer = cursor.rest();
   detail::check_safetensors_layout(header.entries, buffer.size(), name);
 
   SafetensorsFile out;
   out.metadata = std::move(header.metadata);
-  for (detail::SafetensorsEntry& entry : header.entries) {
+  for (const auto& [tensor_name, entry] : header.entries) {
     std::string why;
     if (const auto shape = detail::safetensors_shape(entry, why)) {
       const auto part = buffer.subspan(entry.begin, entry.end - entry.begin);
       Tensor tensor = tensor_over_bytes(bytes, part, *entry.type->dtype, *shape);
-      out.tensors.emplace_back(std::move(entry.name), std::move(tensor));
+      out.tensors.emplace_back(tensor_name, std::move(tensor));
     } else {
-      out.unsupported.emplace_back(std::move(entry.name), std::move(why));
+      out.unsupported.emplace_back(tensor_name, std::move(why));
     }
   }
   out.name = std::move(name);
@@ -170,60 +175,6 @@ inline std::vector<std::byte> safetensors_bytes(
   std::vector<std::byte> out;
   detail::emit_safetensors(tensors, metadata,
                            [&](auto bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); });
-  return out;
-}
-
-inline SafetensorsIndex read_safetensors_index(const std::filesystem::path& path) {
-  const JsonDocument document = read_json(path);
-  SafetensorsIndex out;
-  out.name = path.string();
-  std::set<std::string> files;
-  const JsonRef map = document.root()["weight_map"];
-  for (const auto& [tensor, value] : map.object()) {
-    const JsonRef file = map.child(value);
-    const std::string& text = file.string();
-    if (text.empty() || text == "." || text == ".." ||
-        text.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos)
-      file.fail("a file beside the index must stand here, got \"", text, "\"");
-    out.weight_map.emplace(tensor, text);
-    files.insert(text);
-  }
-  out.files.assign(files.begin(), files.end());
-  return out;
-}
-
-inline SafetensorsFile read_safetensors_shards(const std::filesystem::path& index,
-                                               const SafetensorsOptions& options) {
-  const SafetensorsIndex parts = read_safetensors_index(index);
-  SafetensorsFile out;
-  out.name = parts.name;
-  std::map<std::string, std::string, std::less<>> owner;  // every tensor met: its file
-  for (const std::string& file : parts.files) {
-    SafetensorsFile part = read_safetensors(index.parent_path() / file, options);
-    const auto claim = [&](const std::string& tensor) {
-      const auto [at, is_new] = owner.emplace(tensor, file);
-      if (!is_new)
-        throw FormatError(
-            concat(out.name, ": tensor \"", tensor, "\" is in ", at->second, " and in ", file));
-    };
-    for (auto& item : part.tensors) {
-      claim(item.first);
-      out.tensors.push_back(std::move(item));
-    }
-    for (auto& item : part.unsupported) {
-      claim(item.first);
-      out.unsupported.push_back(std::move(item));
-    }
-    out.metadata.merge(part.metadata);
-  }
-  for (const auto& [tensor, file] : parts.weight_map) {
-    const auto at = owner.find(tensor);
-    if (at == owner.end() || at->second != file)
-      throw FormatError(concat(out.name, ": tensor \"", tensor, "\" is not in ", file));
-  }
-  const auto by_name = [](const auto& a, const auto& b) { return a.first < b.first; };
-  std::sort(out.tensors.begin(), out.tensors.end(), by_name);
-  std::sort(out.unsupported.begin(), out.unsupported.end(), by_name);
   return out;
 }
 

@@ -68,23 +68,6 @@ void write_safetensors(const std::filesystem::path& path,
 std::vector<std::byte> safetensors_bytes(std::span<const std::pair<std::string, Tensor>> tensors,
                                          const SafetensorsMetadata& metadata = {});
 
-/// `model.safetensors.index.json`: which of several files holds which tensor.
-struct SafetensorsIndex {
-  std::string name;                                            ///< what errors call it: the path
-  std::map<std::string, std::string, std::less<>> weight_map;  ///< tensor name to file name
-  std::vector<std::string> files;                              ///< sorted, each once
-};
-
-/// Reads an index.
-/// Errors:  IoError, FormatError; file names with a path in them are refused.
-SafetensorsIndex read_safetensors_index(const std::filesystem::path& path);
-
-/// Reads an index and all its files, which lie beside it, as if they were one.
-/// Errors:  IoError; FormatError if a file lacks a tensor that the index promises or two files have
-///          the same tensor.
-SafetensorsFile read_safetensors_shards(const std::filesystem::path& index,
-                                        const SafetensorsOptions& options = {});
-
 CFM_NAMESPACE_END
 
 #include <cfm/io/safetensors-inl.hpp>

@@ -71,7 +71,7 @@ class ZipArchive {
 
   template <class... Parts>
   [[noreturn]] void fail(std::uint64_t offset, const Parts&... parts) const {
-    throw FormatError(concat(name_, ":", offset, ": ", parts...));
+    raise<FormatError>(name_, ":", offset, ": ", parts...);
   }
 
   std::span<const std::byte> bytes_;

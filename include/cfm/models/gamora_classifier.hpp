@@ -28,9 +28,7 @@ inline SharedLabel decode_shared(const float* first, const float* second) {
   if (a != b && a != 0 && b != 0) return SharedLabel::shared;
   const float sum[3] = {first[0] + second[0], first[1] + second[1], first[2] + second[2]};
   const int c = a == b ? a : largest_of_three(sum);
-  return c == 0   ? SharedLabel::other
-         : c == 1 ? SharedLabel::adder_only
-                  : SharedLabel::xor_only;
+  return c == 0 ? SharedLabel::other : c == 1 ? SharedLabel::adder_only : SharedLabel::xor_only;
 }
 
 inline RootLabel decode_root(const float* root) {
@@ -59,7 +57,7 @@ class GamoraClassifier {
 
   /// From a model.
   template <class Model>
-    requires requires(const Model& m) { named_tensors(m); }
+  requires requires(const Model& m) { named_tensors(m); }
   explicit GamoraClassifier(const Model& model) : GamoraClassifier(named_tensors(model)) {}
 
   /// From a file that save(model, path) wrote.   Errors:  IoError, FormatError.
@@ -133,8 +131,8 @@ class GamoraClassifier {
   WeightPanels<float> hidden_, heads_;
 };
 
-inline GamoraClassifier::GamoraClassifier(
-    std::span<const std::pair<std::string, Tensor>> tensors, std::string_view source) {
+inline GamoraClassifier::GamoraClassifier(std::span<const std::pair<std::string, Tensor>> tensors,
+                                          std::string_view source) {
   const auto find = [&](const std::string& name) -> const Tensor* {
     for (const auto& [key, tensor] : tensors)
       if (key == name) return &tensor;
@@ -142,14 +140,14 @@ inline GamoraClassifier::GamoraClassifier(
   };
   const auto get = [&](const std::string& name, const Shape& shape) {
     const Tensor* const t = find(name);
-    if (t == nullptr) throw FormatError(concat(source, ": no tensor \"", name, "\""));
+    if (t == nullptr) raise<FormatError>(source, ": no tensor \"", name, "\"");
     if (t->dtype() != DType::f32 || t->shape() != shape)
-      throw FormatError(concat(source, ": \"", name, "\" is ", *t, ", a GAMORA has f32", shape));
+      raise<FormatError>(source, ": \"", name, "\" is ", *t, ", a GAMORA has f32", shape);
     return t->contiguous();
   };
   const Tensor* const first = find("convs.0.lin_l.weight");
   if (first == nullptr || first->rank() != 2)
-    throw FormatError(concat(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?"));
+    raise<FormatError>(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?");
   width_ = first->size(0);
   for (Index in = first->size(1); find(concat("convs.", layers_.size(), ".lin_l.weight"));
        in = width_) {

@@ -23,10 +23,9 @@ CFM_NAMESPACE_BEGIN
 /// `M::Config`, `config()`, and a constructor from (const Config&, Init).
 template <class M>
 concept ConfiguredModule = Module<M> && Config<typename M::Config> &&
-                           std::constructible_from<M, const typename M::Config&, Init> &&
-                           requires(const M& m) {
-                             { m.config() } -> std::convertible_to<const typename M::Config&>;
-                           };
+    std::constructible_from<M, const typename M::Config&, Init> && requires(const M& m) {
+  { m.config() } -> std::convertible_to<const typename M::Config&>;
+};
 
 /// One line of a table that translates the names of a module to those of a foreign file. A part `*`
 /// between points stands for any one part, a last part `**` for all that follow; the other side
@@ -64,8 +63,10 @@ inline std::optional<std::string> translate(std::string_view name, const NamePai
       break;
     }
     const std::string_view got = part(name);
-    if (wanted == "*") captured.push_back(got);
-    else if (wanted != got) return std::nullopt;
+    if (wanted == "*")
+      captured.push_back(got);
+    else if (wanted != got)
+      return std::nullopt;
   }
   if (!name.empty()) return std::nullopt;
   std::string out;
@@ -124,8 +125,7 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
     }
     left.erase(found->first);
     const Tensor& have = *found->second;
-    if (!(have.shape() == member.value.shape()) ||
-        !types_fit(have.dtype(), member.value.dtype())) {
+    if (!(have.shape() == member.value.shape()) || !types_fit(have.dtype(), member.value.dtype())) {
       misfits.push_back(concat(shown, " is ", have, ", the model has ", member.value));
       return;
     }
@@ -141,8 +141,7 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
     append_list(problems, "unexpected", unexpected);
   }
   append_list(problems, "mismatched", misfits);
-  if (!problems.empty())
-    throw FormatError(concat(source, ": does not fit the model: ", problems));
+  if (!problems.empty()) raise<FormatError>(source, ": does not fit the model: ", problems);
   return out;
 }
 
@@ -159,8 +158,8 @@ M model_from_config(const JsonRef& json, std::size_t tensors) {
 
 inline NamedTensors usable_tensors(const SafetensorsFile& file, const LoadOptions& options) {
   if (options.strict && !file.unsupported.empty())
-    throw UnsupportedError(concat(file.name, ": ", in_quotes(file.unsupported.front().first), ": ",
-                                  file.unsupported.front().second));
+    raise<UnsupportedError>(file.name, ": ", in_quotes(file.unsupported.front().first), ": ",
+                            file.unsupported.front().second);
   return file.tensors;
 }
 
@@ -209,8 +208,10 @@ void load_into(M& module, const NamedTensors& tensors, const LoadOptions& option
   for_each_tensor(module, [&](std::string_view, auto& member) {
     const std::optional<Tensor>& value = values[next++];
     if (!value) return;
-    if (member.value.storage().writable()) member.value.copy_from(*value);
-    else member.value = value->to(member.value.dtype()).clone();
+    if (member.value.storage().writable())
+      member.value.copy_from(*value);
+    else
+      member.value = value->to(member.value.dtype()).clone();
   });
 }
 
@@ -231,14 +232,15 @@ M load(const std::filesystem::path& path, const SafetensorsOptions& options = {}
   const SafetensorsFile file = read_safetensors(path, options);
   const auto config_at = file.metadata.find("cfm.config");
   if (config_at == file.metadata.end())
-    throw FormatError(concat(file.name, ": has no \"cfm.config\" in its metadata; build the model "
-                                        "and use load_into"));
+    raise<FormatError>(file.name,
+                       ": has no \"cfm.config\" in its metadata; build the model "
+                       "and use load_into");
   if constexpr (requires { std::string(M::kind); }) {
     const auto kind = file.metadata.find("cfm.kind");
     if (kind == file.metadata.end() || kind->second != M::kind)
-      throw FormatError(concat(file.name, ": holds a model of kind \"",
-                               kind == file.metadata.end() ? "" : kind->second, "\", wanted \"",
-                               std::string_view(M::kind), "\""));
+      raise<FormatError>(file.name, ": holds a model of kind \"",
+                         kind == file.metadata.end() ? "" : kind->second, "\", wanted \"",
+                         std::string_view(M::kind), "\"");
   }
   M model = detail::model_from_config<M>(
       parse_json(config_at->second, file.name + ": cfm.config").root(), file.tensors.size());
@@ -248,8 +250,7 @@ M load(const std::filesystem::path& path, const SafetensorsOptions& options = {}
         return have == want || (is_floating(have) && is_floating(want));
       });
   std::size_t next = 0;
-  for_each_tensor(model,
-                  [&](std::string_view, auto& member) { member.value = *values[next++]; });
+  for_each_tensor(model, [&](std::string_view, auto& member) { member.value = *values[next++]; });
   return model;
 }
 

@@ -128,34 +128,43 @@ void convert_run(DType to, std::byte* out, DType from, const std::byte* in, Inde
   }
 }
 
-// out[i...] = convert(in[i...]) for every index of the shape. The operands must not overlap.
-inline void copy_strided(const Shape& shape, DType to, std::byte* out, const Strides& out_strides,
-                         DType from, const std::byte* in, const Strides& in_strides) {
-  const auto run = [&](auto f) { for_each_run(shape, out_strides, in_strides, f); };
-  const Index to_size = size_of(to), from_size = size_of(from);
-  if (to == from) {
-    const auto copy = [&]<class T>(std::type_identity<T>) {
-      run([&](Index a, Index b, Index n, Index sa, Index sb) {
-        copy_run(reinterpret_cast<T*>(out) + a, reinterpret_cast<const T*>(in) + b, n, sa, sb);
-      });
-    };
-    switch (to_size) {
-      case 1: return copy(std::type_identity<std::uint8_t>{});
-      case 2: return copy(std::type_identity<std::uint16_t>{});
-      case 4: return copy(std::type_identity<std::uint32_t>{});
-      default: return copy(std::type_identity<std::uint64_t>{});
-    }
+// out[i...] = in[i...] for every index of the shape; elements of `size` bytes. The operands must
+// not overlap.
+inline void copy_elements(const Shape& shape, Index size, std::byte* out,
+                          const Strides& out_strides, const std::byte* in,
+                          const Strides& in_strides) {
+  const auto copy = [&]<class T>(std::type_identity<T>) {
+    for_each_run(shape, out_strides, in_strides,
+                 [&](Index a, Index b, Index n, Index step_a, Index step_b) {
+                   copy_run(reinterpret_cast<T*>(out) + a, reinterpret_cast<const T*>(in) + b, n,
+                            step_a, step_b);
+                 });
+  };
+  switch (size) {
+    case 1: return copy(std::type_identity<std::uint8_t>{});
+    case 2: return copy(std::type_identity<std::uint16_t>{});
+    case 4: return copy(std::type_identity<std::uint32_t>{});
+    default: return copy(std::type_identity<std::uint64_t>{});
   }
-  run([&](Index a, Index b, Index n, Index sa, Index sb) {
-    std::byte* const o = out + a * to_size;
-    const std::byte* const i = in + b * from_size;
-    if (is_floating(from))
-      convert_run<double>(to, o, from, i, n, sa, sb);
-    else if (from == DType::u64)
-      convert_run<std::uint64_t>(to, o, from, i, n, sa, sb);
-    else
-      convert_run<std::int64_t>(to, o, from, i, n, sa, sb);
-  });
+}
+
+// The same with out[i...] = convert(in[i...]). Apart from copy_elements, so that a program that
+// converts nothing compiles no conversions.
+inline void convert_elements(const Shape& shape, DType to, std::byte* out,
+                             const Strides& out_strides, DType from, const std::byte* in,
+                             const Strides& in_strides) {
+  const Index to_size = size_of(to), from_size = size_of(from);
+  for_each_run(shape, out_strides, in_strides,
+               [&](Index a, Index b, Index n, Index step_a, Index step_b) {
+                 std::byte* const o = out + a * to_size;
+                 const std::byte* const i = in + b * from_size;
+                 if (is_floating(from))
+                   convert_run<double>(to, o, from, i, n, step_a, step_b);
+                 else if (from == DType::u64)
+                   convert_run<std::uint64_t>(to, o, from, i, n, step_a, step_b);
+                 else
+                   convert_run<std::int64_t>(to, o, from, i, n, step_a, step_b);
+               });
 }
 
 }  // namespace detail

@@ -167,14 +167,14 @@ inline Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clon
 
 inline Tensor Tensor::clone() const {
   Tensor out = empty(shape_, dtype_);
-  detail::copy_strided(shape_, dtype_, out.data_, out.strides_, dtype_, data_, strides_);
+  detail::copy_elements(shape_, size_of(dtype_), out.data_, out.strides_, data_, strides_);
   return out;
 }
 
 inline Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
   Tensor out = empty(shape_, dtype);
-  detail::copy_strided(shape_, dtype, out.data_, out.strides_, dtype_, data_, strides_);
+  detail::convert_elements(shape_, dtype, out.data_, out.strides_, dtype_, data_, strides_);
   return out;
 }
 
@@ -182,7 +182,11 @@ inline void Tensor::copy_from(const Tensor& source) {
   Tensor from = source.expand(shape_);
   if (from.storage_ == storage_) from = from.clone();  // the two may overlap
   prepare_write();
-  detail::copy_strided(shape_, dtype_, data_, strides_, from.dtype_, from.data_, from.strides_);
+  if (from.dtype_ == dtype_)
+    detail::copy_elements(shape_, size_of(dtype_), data_, strides_, from.data_, from.strides_);
+  else
+    detail::convert_elements(shape_, dtype_, data_, strides_, from.dtype_, from.data_,
+                             from.strides_);
 }
 
 inline void Tensor::fill(double value) {
@@ -191,9 +195,11 @@ inline void Tensor::fill(double value) {
   Strides zero;
   for (int d = 0; d < rank(); ++d) zero.push_back(0);
   std::byte one[8] = {};  // the value, converted once
-  detail::copy_strided(Shape{}, dtype_, one, Strides{}, DType::f64,
-                       reinterpret_cast<const std::byte*>(&value), Strides{});
-  detail::copy_strided(shape_, dtype_, data_, strides_, dtype_, one, zero);
+  visit_dtype(dtype_, [&]<class T>(std::type_identity<T>) {
+    const T element = convert<T>(value);
+    std::memcpy(one, &element, sizeof element);
+  });
+  detail::copy_elements(shape_, size_of(dtype_), data_, strides_, one, zero);
 }
 
 CFM_NAMESPACE_END

@@ -58,22 +58,22 @@ inline std::string_view unsealed(std::string_view text, const std::string& file)
   const auto used = static_cast<std::size_t>(end - text.data());
   if (error != std::errc{} || used >= text.size() || text[used] != ' ' ||
       crc32(as_bytes(text.substr(used + 1))) != crc)
-    throw FormatError(concat(file, ": damaged: the checksum of the training state is wrong"));
+    raise<FormatError>(file, ": damaged: the checksum of the training state is wrong");
   return text.substr(used + 1);
 }
 
 inline void check_checksums(const SafetensorsFile& file, const JsonRef& checksums) {
   if (!file.unsupported.empty())
-    throw FormatError(concat(file.name, ": damaged: \"", file.unsupported.front().first,
-                             "\" has no type of a checkpoint"));
+    raise<FormatError>(file.name, ": damaged: \"", file.unsupported.front().first,
+                       "\" has no type of a checkpoint");
   for (const auto& [name, t] : file.tensors) {
     const auto wanted = checksums.find(name);
     if (!wanted || wanted->integer<std::uint32_t>() != tensor_checksum(name, t))
-      throw FormatError(concat(file.name, ": damaged: the checksum of \"", name, "\" is wrong"));
+      raise<FormatError>(file.name, ": damaged: the checksum of \"", name, "\" is wrong");
   }
   if (checksums.size() != file.tensors.size())
-    throw FormatError(concat(file.name, ": damaged: ", checksums.size() - file.tensors.size(),
-                             " tensors are not there"));
+    raise<FormatError>(file.name, ": damaged: ", checksums.size() - file.tensors.size(),
+                       " tensors are not there");
 }
 
 // The tensors whose names begin with a prefix, without it.
@@ -127,20 +127,19 @@ TrainingState load_checkpoint(const std::filesystem::path& path, M& module,
   const SafetensorsFile file = read_safetensors(path);
   const auto training = file.metadata.find("cfm.training");
   if (training == file.metadata.end())
-    throw FormatError(concat(file.name, ": is no checkpoint: has no \"cfm.training\""));
+    raise<FormatError>(file.name, ": is no checkpoint: has no \"cfm.training\"");
   const JsonDocument document = parse_json(detail::unsealed(training->second, file.name),
                                            concat(file.name, ": cfm.training"));
   const JsonRef json = document.root();
   detail::check_checksums(file, json["checksums"]);
   if (json["model"].integer<std::uint32_t>() != detail::metadata_checksum(file.metadata))
-    throw FormatError(concat(file.name, ": damaged: the checksum of the metadata is wrong"));
+    raise<FormatError>(file.name, ": damaged: the checksum of the metadata is wrong");
   if (json["optimizer"].string() != Rule::name)
     json["optimizer"].fail("the checkpoint is of \"", json["optimizer"].string(),
                            "\", this optimizer is \"", Rule::name, "\"");
   const JsonRef rng_json = json["rng"], extras_json = json["extras"];
-  TrainingState state{json["step"].integer<Index>(),
-                      Rng(rng_json[0].integer<std::uint64_t>(),
-                          rng_json[1].integer<std::uint64_t>())};
+  TrainingState state{json["step"].integer<Index>(), Rng(rng_json[0].integer<std::uint64_t>(),
+                                                         rng_json[1].integer<std::uint64_t>())};
   state.rng.seek(rng_json[2].integer<std::uint64_t>());
   if (state.step < 0) json["step"].fail("is negative");
   if (extras_json.size() != sizeof...(Extras))

@@ -13,11 +13,11 @@ CFM_NAMESPACE_BEGIN
 
 /// What fit is told.
 struct FitOptions {
-  Index steps = 0;                            ///< runs until this many steps are done
-  Index first = 0;                            ///< steps that were done before: TrainingState::step
-  std::string stage = "training";             ///< what the reports call it
-  Index save_every = 0;                       ///< 0: only at the end and when stopped
-  std::function<void(Index step)> save{};     ///< called with the number of steps done
+  Index steps = 0;                         ///< runs until this many steps are done
+  Index first = 0;                         ///< steps that were done before: TrainingState::step
+  std::string stage = "training";          ///< what the reports call it
+  Index save_every = 0;                    ///< 0: only at the end and when stopped
+  std::function<void(Index step)> save{};  ///< called with the number of steps done
 };
 
 /// What fit reached.
@@ -32,8 +32,9 @@ struct FitResult {
 /// before, a run in pieces gives the bits of a run in one.
 /// Errors:  NumericError if a loss is not finite, before anything is saved; whatever a step throws.
 template <std::invocable<Index> Step>
-  requires std::convertible_to<std::invoke_result_t<Step&, Index>, double>
-FitResult fit(const FitOptions& options, Step&& step, const ProgressFunction& progress = {}) {
+requires std::convertible_to < std::invoke_result_t<Step&, Index>,
+double >
+    FitResult fit(const FitOptions& options, Step&& step, const ProgressFunction& progress = {}) {
   CFM_CHECK(0 <= options.first && options.first <= options.steps,
             "fit: first lies between 0 and steps", options.first, options.steps);
   CFM_CHECK(options.save_every >= 0, "fit: save_every is not negative", options.save_every);
@@ -46,7 +47,7 @@ FitResult fit(const FitOptions& options, Step&& step, const ProgressFunction& pr
   while (result.step < options.steps) {
     result.loss = static_cast<double>(step(result.step));
     if (!std::isfinite(result.loss))
-      throw NumericError(concat("fit: the loss of step ", result.step, " is ", result.loss));
+      raise<NumericError>("fit: the loss of step ", result.step, " is ", result.loss);
     ++result.step;
     if (options.save_every > 0 && result.step % options.save_every == 0) save();
     if (!report(progress, {options.stage, result.step, options.steps, result.loss})) {

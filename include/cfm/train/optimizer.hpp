@@ -25,13 +25,12 @@ struct ParameterGroup {
 
 /// How an optimizer collects gradients before it moves.
 struct StepOptions {
-  std::vector<ParameterGroup> groups{};     ///< the first group that accepts a name wins
-  Index accumulate = 1;                     ///< tapes whose gradients make one update
-  bool mean = true;                         ///< of these gradients; false: their sum
-  std::optional<double> clip_norm{};        ///< limits the norm of all gradients together
-  std::optional<double> clip_value{};       ///< limits every element of the gradients
+  std::vector<ParameterGroup> groups{};  ///< the first group that accepts a name wins
+  Index accumulate = 1;                  ///< tapes whose gradients make one update
+  bool mean = true;                      ///< of these gradients; false: their sum
+  std::optional<double> clip_norm{};     ///< limits the norm of all gradients together
+  std::optional<double> clip_value{};    ///< limits every element of the gradients
 };
-
 
 /// What an update rule is told besides the elements.
 struct UpdateContext {
@@ -47,7 +46,7 @@ template <class R>
 concept UpdateRule = requires(const typename R::Options& o) {
   { o.learning_rate } -> std::convertible_to<double>;
   { o.weight_decay } -> std::convertible_to<double>;
-  { std::string_view(R::name) };
+  {std::string_view(R::name)};
   { R::states.size() } -> std::convertible_to<std::size_t>;
   { R::uses(o, std::size_t{}) } -> std::same_as<bool>;
   R::check(o);
@@ -116,7 +115,7 @@ class Optimizer {
       const double norm = scale * gradient_norm(gradients);
       if (!std::isfinite(norm)) {
         pending_ = 0;
-        throw NumericError(concat("optimizer: the norm of the gradients is ", norm));
+        raise<NumericError>("optimizer: the norm of the gradients is ", norm);
       }
       scale *= clip_factor(norm, *steps_.clip_norm);
     }
@@ -140,7 +139,7 @@ class Optimizer {
   double learning_rate(std::string_view name) const {
     for (const Slot& s : slots_)
       if (s.name == name) return factor_ * s.learning_rate;
-    throw Error(concat("optimizer: no parameter \"", name, "\""));
+    raise<Error>("optimizer: no parameter \"", name, "\"");
   }
 
   /// The names of the parameters, in the order of the module.
@@ -181,18 +180,18 @@ class Optimizer {
     const auto need = [&](const std::string& name, DType dtype) {
       const Tensor* const t = take(name);
       if (t && t->dtype() == dtype && t->size() == 1) return t;
-      throw FormatError(concat("optimizer state: \"", name, "\" is missing or not one ", dtype));
+      raise<FormatError>("optimizer state: \"", name, "\" is missing or not one ", dtype);
     };
     const auto count = [&](const std::string& name) {
       const Index value = need(name, DType::i64)->template item<std::int64_t>();
-      if (value < 0) throw FormatError(concat("optimizer state: \"", name, "\" is negative"));
+      if (value < 0) raise<FormatError>("optimizer state: \"", name, "\" is negative");
       return value;
     };
     const Index updates = count("updates"), pending = count("pending");
     const double factor = need("learning_rate_scale", DType::f64)->template item<double>();
     if (pending >= steps_.accumulate)
-      throw FormatError(concat("optimizer state: ", pending, " gradients are waiting, but ",
-                               steps_.accumulate, " make an update"));
+      raise<FormatError>("optimizer state: ", pending, " gradients are waiting, but ",
+                         steps_.accumulate, " make an update");
     std::vector<Slot> slots = slots_;
     for (Slot& s : slots) {
       s.steps = by_name.contains(s.name + ".steps") ? count(s.name + ".steps") : 0;
@@ -202,8 +201,8 @@ class Optimizer {
       s.accumulated = copy_state(s, s.name + ".accumulated", take(s.name + ".accumulated"), false);
     }
     if (taken != by_name.size()) {
-      throw FormatError(concat("optimizer state: ", by_name.size() - taken,
-                               " tensors belong to no parameter of this optimizer"));
+      raise<FormatError>("optimizer state: ", by_name.size() - taken,
+                         " tensors belong to no parameter of this optimizer");
     }
     slots_ = std::move(slots);
     updates_ = updates;
@@ -255,12 +254,12 @@ class Optimizer {
 
   static Tensor copy_state(const Slot& s, const std::string& name, const Tensor* t, bool wanted) {
     if (!t) {
-      if (wanted) throw FormatError(concat("optimizer state: \"", name, "\" is missing"));
+      if (wanted) raise<FormatError>("optimizer state: \"", name, "\" is missing");
       return Tensor();
     }
     if (t->dtype() != s.value.dtype() || !(t->shape() == s.value.shape()))
-      throw FormatError(concat("optimizer state: \"", name, "\" is ", *t, ", but the parameter is ",
-                               s.value));
+      raise<FormatError>("optimizer state: \"", name, "\" is ", *t, ", but the parameter is ",
+                         s.value);
     return t->clone();
   }
 
@@ -282,8 +281,8 @@ class Optimizer {
     ++s.steps;
     for (std::size_t k = 0; k < Rule::states.size(); ++k)
       if (Rule::uses(options_, k) && !s.states[k].defined())
-        s.states[k] = Tensor::full(s.value.shape(), Rule::initial_state(options_, k),
-                                   s.value.dtype());
+        s.states[k] =
+            Tensor::full(s.value.shape(), Rule::initial_state(options_, k), s.value.dtype());
     const UpdateContext context{factor_ * s.learning_rate, s.weight_decay, s.steps};
     visit_real(s.value.dtype(), "optimizer", [&]<class T>(std::type_identity<T>) {
       const Tensor dense = gradient.contiguous();

@@ -69,12 +69,8 @@ class TextCursor {
   }
 
   template <class... Parts>
-  [[noreturn]] __attribute__((noinline, cold)) void fail_at(std::size_t position,
-                                                            const Parts&... parts) const {
-    const std::string_view before = text_.substr(0, position);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t start = before.rfind('\n') + 1;  // 0 if there is none
-    throw FormatError(concat(name_, ":", line, ":", position - start + 1, ": ", parts...));
+  [[noreturn]] void fail_at(std::size_t position, const Parts&... parts) const {
+    fail_with(position, {TextPart(parts)...});
   }
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
@@ -82,6 +78,14 @@ class TextCursor {
   }
 
  private:
+  [[noreturn]] __attribute__((noinline, cold)) void fail_with(
+      std::size_t position, std::initializer_list<TextPart> parts) const {
+    const std::string_view before = text_.substr(0, position);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t start = before.rfind('\n') + 1;  // 0 if there is none
+    raise<FormatError>(name_, ":", line, ":", position - start + 1, ": ", join_text(parts));
+  }
+
   std::string_view text_, name_;
   std::size_t at_ = 0;
 };

@@ -78,11 +78,11 @@ class Pickle {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    throw FormatError(concat(text_.name(), ":", place_, ": ", parts...));
+    raise<FormatError>(text_.name(), ":", place_, ": ", parts...);
   }
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    throw UnsupportedError(concat(text_.name(), ":", place_, ": ", parts...));
+    raise<UnsupportedError>(text_.name(), ":", place_, ": ", parts...);
   }
 
  private:

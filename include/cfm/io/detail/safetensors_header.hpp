@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,12 +55,13 @@ inline constexpr std::string_view safetensors_metadata_key = "__metadata__";
 inline constexpr std::size_t safetensors_max_rank = 64;  // to check; tensors hold max_rank
 
 struct SafetensorsEntry {
-  std::string name;
   const SafetensorsType* type = nullptr;
   std::vector<std::uint64_t> shape;
   std::uint64_t begin = 0, end = 0;
   std::uint64_t place = 0;  // in the file, for errors
 };
+
+using SafetensorsEntries = std::map<std::string, SafetensorsEntry, std::less<>>;
 
 // Reads the JSON header.
 class SafetensorsHeader {
@@ -76,10 +78,9 @@ class SafetensorsHeader {
         read_entry(std::move(key));
     }
     reader_.finish();
-    check_names();
   }
 
-  std::vector<SafetensorsEntry> entries;
+  SafetensorsEntries entries;
   std::map<std::string, std::string, std::less<>> metadata;
 
  private:
@@ -127,8 +128,9 @@ class SafetensorsHeader {
          {std::pair{entry.type != nullptr, "dtype"}, std::pair{has_shape, "shape"},
           std::pair{has_offsets, "data_offsets"}})
       if (!seen) reader_.fail("tensor \"", name, "\" has no ", std::string_view(field));
-    entry.name = std::move(name);
-    entries.push_back(std::move(entry));
+    const std::uint64_t place = entry.place;
+    if (const auto [at, is_new] = entries.emplace(std::move(name), std::move(entry)); !is_new)
+      raise<FormatError>(file_, ":", place, ": two tensors are named \"", at->first, "\"");
   }
 
   const SafetensorsType* read_type(std::string_view tensor) {
@@ -152,35 +154,25 @@ class SafetensorsHeader {
     return out;
   }
 
-  void check_names() {
-    std::sort(entries.begin(), entries.end(),
-              [](const auto& a, const auto& b) { return a.name < b.name; });
-    const auto twice =
-        std::adjacent_find(entries.begin(), entries.end(),
-                           [](const auto& a, const auto& b) { return a.name == b.name; });
-    if (twice != entries.end())
-      throw FormatError(
-          concat(file_, ":", twice->place, ": two tensors are named \"", twice->name, "\""));
-  }
-
   std::string_view file_;
   JsonReader reader_;
   bool has_metadata_ = false;
 };
 
-// The rules on offsets and sizes, in the order of the reference. Entries stay sorted by name.
-inline void check_safetensors_layout(const std::vector<SafetensorsEntry>& entries,
-                                     std::uint64_t buffer, std::string_view file) {
-  std::vector<const SafetensorsEntry*> by_offset;
-  for (const SafetensorsEntry& entry : entries) by_offset.push_back(&entry);
-  std::stable_sort(by_offset.begin(), by_offset.end(), [](const auto* a, const auto* b) {
-    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+// The rules on offsets and sizes, in the order of the reference.
+inline void check_safetensors_layout(const SafetensorsEntries& entries, std::uint64_t buffer,
+                                     std::string_view file) {
+  std::vector<const SafetensorsEntries::value_type*> by_offset;
+  for (const auto& entry : entries) by_offset.push_back(&entry);
+  std::sort(by_offset.begin(), by_offset.end(), [](const auto* a, const auto* b) {
+    return std::tie(a->second.begin, a->second.end, a->first) <
+           std::tie(b->second.begin, b->second.end, b->first);
   });
   std::uint64_t start = 0;
-  for (const SafetensorsEntry* entry : by_offset) {
+  for (const auto* named : by_offset) {
+    const SafetensorsEntry* const entry = &named->second;
     const auto fail = [&](const auto&... parts) {
-      throw FormatError(
-          concat(file, ":", entry->place, ": tensor \"", entry->name, "\": ", parts...));
+      raise<FormatError>(file, ":", entry->place, ": tensor \"", named->first, "\": ", parts...);
     };
     if (entry->begin != start)
       fail("data begins at ", entry->begin, ", wanted ", start, ": no holes, no overlap");
@@ -202,8 +194,8 @@ inline void check_safetensors_layout(const std::vector<SafetensorsEntry>& entrie
     start = entry->end;
   }
   if (start != buffer)
-    throw FormatError(concat(file, ":0: the tensors take ", start, " bytes, the file has ", buffer,
-                             " bytes behind its header"));
+    raise<FormatError>(file, ":0: the tensors take ", start, " bytes, the file has ", buffer,
+                       " bytes behind its header");
 }
 
 }  // namespace detail

@@ -25,7 +25,7 @@ auto visit_integer(DType dtype, const F& f) {
     case DType::u16: return f(std::type_identity<std::uint16_t>{});
     case DType::u32: return f(std::type_identity<std::uint32_t>{});
     case DType::u64: return f(std::type_identity<std::uint64_t>{});
-    default: throw TypeError(concat("wanted an integer type, got ", dtype));
+    default: raise<TypeError>("wanted an integer type, got ", dtype);
   }
 }
 
@@ -39,9 +39,12 @@ void integer_binary(Op, const T* a, const T* b, T* out, Index n) {
       out[i] = std::max(a[i], b[i]);
     } else {
       const Wide x = static_cast<Wide>(a[i]), y = static_cast<Wide>(b[i]);
-      if constexpr (std::same_as<Op, ops::Add>) out[i] = static_cast<T>(x + y);
-      else if constexpr (std::same_as<Op, ops::Sub>) out[i] = static_cast<T>(x - y);
-      else out[i] = static_cast<T>(x * y);
+      if constexpr (std::same_as<Op, ops::Add>)
+        out[i] = static_cast<T>(x + y);
+      else if constexpr (std::same_as<Op, ops::Sub>)
+        out[i] = static_cast<T>(x - y);
+      else
+        out[i] = static_cast<T>(x * y);
     }
   }
 }
