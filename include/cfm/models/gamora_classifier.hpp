@@ -133,39 +133,43 @@ class GamoraClassifier {
 
 inline GamoraClassifier::GamoraClassifier(std::span<const std::pair<std::string, Tensor>> tensors,
                                           std::string_view source) {
-  const auto find = [&](const std::string& name) -> const Tensor* {
+  const auto find = [&](std::string_view module, std::string_view field) -> const Tensor* {
     for (const auto& [key, tensor] : tensors)
-      if (key == name) return &tensor;
+      if (key.starts_with(module) && std::string_view(key).substr(module.size()) == field)
+        return &tensor;
     return nullptr;
   };
-  const auto get = [&](const std::string& name, const Shape& shape) {
-    const Tensor* const t = find(name);
-    if (t == nullptr) raise<FormatError>(source, ": no tensor \"", name, "\"");
+  const auto get = [&](std::string_view module, std::string_view field, const Shape& shape) {
+    const Tensor* const t = find(module, field);
+    if (t == nullptr) raise<FormatError>(source, ": no tensor \"", module, field, "\"");
     if (t->dtype() != DType::f32 || t->shape() != shape)
-      raise<FormatError>(source, ": \"", name, "\" is ", *t, ", a GAMORA has f32", shape);
+      raise<FormatError>(source, ": \"", module, field, "\" is ", *t, ", a GAMORA has f32", shape);
     return t->contiguous();
   };
-  const Tensor* const first = find("convs.0.lin_l.weight");
+  const Tensor* const first = find("convs.0.", "lin_l.weight");
   if (first == nullptr || first->rank() != 2)
     raise<FormatError>(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?");
   width_ = first->size(0);
-  for (Index in = first->size(1); find(concat("convs.", layers_.size(), ".lin_l.weight"));
-       in = width_) {
-    const std::string name = concat("convs.", layers_.size(), ".");
-    layers_.push_back({WeightPanels<float>(get(name + "lin_r.weight", {width_, in}),
-                                           get(name + "lin_l.bias", {width_})),
-                       WeightPanels<float>(get(name + "lin_l.weight", {width_, in})), true});
+  Index in = first->size(1);
+  for (std::string module = "convs.0."; find(module, "lin_l.weight") != nullptr;
+       module = concat("convs.", layers_.size(), "."), in = width_) {
+    const Shape shape{width_, in};
+    layers_.push_back({WeightPanels<float>(get(module, "lin_r.weight", shape),
+                                           get(module, "lin_l.bias", {width_})),
+                       WeightPanels<float>(get(module, "lin_l.weight", shape)), true});
   }
-  hidden_ = WeightPanels<float>(get("linear.0.weight", {width_, width_}));
+  hidden_ = WeightPanels<float>(get("linear.0.", "weight", {width_, width_}));
   // heads(bn(h)) = heads(scale h + shift): the scale goes into the weights, the shift into a bias.
-  const Tensor gain = get("bn0.weight", {width_}), bias = get("bn0.bias", {width_});
-  const Tensor mean = get("bn0.running_mean", {width_}), var = get("bn0.running_var", {width_});
+  const Tensor gain = get("bn0.", "weight", {width_}), bias = get("bn0.", "bias", {width_});
+  const Tensor mean = get("bn0.", "running_mean", {width_});
+  const Tensor var = get("bn0.", "running_var", {width_});
   constexpr double epsilon = 1e-5;
   Tensor weight = Tensor::empty({9, width_}), shift = Tensor::zeros({9});
   const View<float, 2> w = weight.view<float, 2>();
   const View<float, 1> b = shift.view<float, 1>();
+  constexpr std::string_view heads[] = {"linear.1.", "linear.2.", "linear.3."};
   for (Index row = 0; row < 9; ++row) {
-    const Tensor head = get(concat("linear.", 1 + row / 3, ".weight"), {3, width_});
+    const Tensor head = get(heads[row / 3], "weight", {3, width_});
     double sum = 0;
     for (Index k = 0; k < width_; ++k) {
       const double scale = static_cast<double>(gain.data<float>()[k]) /
