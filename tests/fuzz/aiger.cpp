@@ -2,15 +2,9 @@
 
 #include <cfm/circuit/aiger.hpp>
 
+#include "require.hpp"
+
 using namespace cfm;
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

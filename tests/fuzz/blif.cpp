@@ -4,15 +4,9 @@
 
 #include <algorithm>
 
+#include "require.hpp"
+
 using namespace cfm;
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Aig aig;

@@ -2,13 +2,11 @@
 
 #include <cfm/io/json.hpp>
 
+#include "require.hpp"
+
 using namespace cfm;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 bool reader_accepts(std::string_view text) {
   try {

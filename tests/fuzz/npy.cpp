@@ -2,21 +2,9 @@
 
 #include <cfm/io/npy.hpp>
 
+#include "require.hpp"
+
 using namespace cfm;
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-void require_same(const Tensor& a, const Tensor& b) {
-  require(a.dtype() == b.dtype() && a.shape() == b.shape());
-  const auto x = element_bytes(a), y = element_bytes(b);
-  require(std::equal(x.begin(), x.end(), y.begin(), y.end()));
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);

@@ -3,16 +3,9 @@
 #include <cfm/io/safetensors.hpp>
 
 #include "../io/torch_writer.hpp"
+#include "require.hpp"
 
 using namespace cfm;
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
@@ -23,10 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(again.metadata == file.metadata && again.tensors.size() == file.tensors.size());
     require(safetensors_bytes(again.tensors, again.metadata) == written);
     for (const auto& [name, tensor] : file.tensors) {
-      const Tensor& other = again.at(name);
-      require(other.dtype() == tensor.dtype() && other.shape() == tensor.shape());
-      const auto x = element_bytes(tensor), y = element_bytes(other);
-      require(std::equal(x.begin(), x.end(), y.begin(), y.end()));
+      require_same(tensor, again.at(name));
     }
   } catch (const FormatError&) {
   }

@@ -4,14 +4,11 @@
 #include <cfm/io/torch_zip.hpp>
 
 #include "../io/torch_writer.hpp"
+#include "require.hpp"
 
 using namespace cfm;
 
 namespace {
-
-void require(bool holds) {
-  if (!holds) __builtin_trap();
-}
 
 void check(std::span<const std::byte> bytes, const TorchOptions& options) {
   try {
@@ -21,11 +18,8 @@ void check(std::span<const std::byte> bytes, const TorchOptions& options) {
     const TorchFile again = parse_torch(test::to_storage(written), "written");
     require(again.tensors.size() == file.tensors.size());
     for (std::size_t i = 0; i < file.tensors.size(); ++i) {
-      const Tensor a = file.tensors[i].second.contiguous(), b = again.tensors[i].second;
       require(file.tensors[i].first == again.tensors[i].first);
-      require(a.dtype() == b.dtype() && a.shape() == b.shape());
-      const auto x = element_bytes(a), y = element_bytes(b);
-      require(std::equal(x.begin(), x.end(), y.begin(), y.end()));
+      require_same(file.tensors[i].second, again.tensors[i].second);
     }
   } catch (const Error&) {
   }
