@@ -41,8 +41,24 @@ std::vector<T> product(const std::vector<T>& a, const std::vector<T>& b, Index m
 
 TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bit for bit", T,
                    float, double) {
-  const Index sizes[][3] = {{1, 1, 1},   {6, 16, 4},   {7, 17, 5},    {13, 33, 31},   {5, 2, 300},
-                            {97, 70, 3}, {98, 67, 80}, {12, 257, 64}, {100, 300, 65}, {1, 65, 257}};
+  const Index sizes[][3] = {{1, 1, 1},
+                            {6, 16, 4},
+                            {7, 17, 5},
+                            {13, 33, 31},
+                            {5, 2, 300},
+                            {97, 70, 3},
+                            {98, 67, 80},
+                            {12, 257, 64},
+                            {100, 300, 65},
+                            {1, 65, 257},
+                            // few rows, more than one block of terms and columns, and tails
+                            {1, 600, 771},
+                            {2, 515, 390},
+                            {3, 48, 1153},
+                            {4, 33, 386},
+                            {5, 1030, 387},
+                            {193, 40, 385},
+                            {200, 1100, 7}};
   for (const auto& size : sizes) {
     const Index m = size[0], n = size[1], k = size[2];  // Clang 14 captures no bindings
     CAPTURE(m);

@@ -74,6 +74,57 @@ HWY_INLINE hn::Vec<D> keep_n(D d, hn::Vec<D> v, Index n, hn::Vec<D> fill) {
   return hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(n)), v, fill);
 }
 
+// Elements in 16 bytes, the width of the blocks that shuffles stay within; 1 without vectors.
+template <class D>
+constexpr Index block_of(D) {
+  constexpr std::size_t in_block = 16 / sizeof(hn::TFromD<D>);
+  return static_cast<Index>(hn::MaxLanes(D()) < in_block ? 1 : in_block);
+}
+
+// v[u] = element u of as many rows as there are lanes, for a block of elements: the transpose that
+// turns rows into columns on the way into registers.
+#if HWY_TARGET == HWY_SCALAR
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void load_transposed(D d, const T* p, Index, hn::Vec<D>* v) {
+  v[0] = hn::LoadU(d, p);
+}
+#else
+// Block by block from p, p + step, p + 2 step ...
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const T* p, Index step) {
+  if constexpr (static_cast<Index>(hn::MaxLanes(D())) == block_of(D())) {
+    return hn::LoadU(d, p);
+  } else {
+    const hn::Half<D> half;
+    const Index upper = static_cast<Index>(hn::MaxLanes(half)) / block_of(d) * step;
+    return hn::Combine(d, load_blocks(half, p + upper, step), load_blocks(half, p, step));
+  }
+}
+
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void load_transposed(D d, const T* p, Index stride, hn::Vec<D>* v) {
+  constexpr Index block = block_of(D());
+  if constexpr (block == 2) {
+    const auto r0 = load_blocks(d, p, 2 * stride), r1 = load_blocks(d, p + stride, 2 * stride);
+    v[0] = hn::InterleaveLower(d, r0, r1);
+    v[1] = hn::InterleaveUpper(d, r0, r1);
+  } else {
+    const hn::Repartition<double, D> pairs;
+    const auto r0 = load_blocks(d, p, 4 * stride), r1 = load_blocks(d, p + stride, 4 * stride);
+    const auto r2 = load_blocks(d, p + 2 * stride, 4 * stride);
+    const auto r3 = load_blocks(d, p + 3 * stride, 4 * stride);
+    const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+    const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+    const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+    const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+    v[0] = hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23));
+    v[1] = hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23));
+    v[2] = hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23));
+    v[3] = hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23));
+  }
+}
+#endif
+
 template <class D>
 HWY_INLINE hn::TFromD<D> sum_lanes(D d, hn::Vec<D> v) {
   return hn::GetLane(hn::SumOfLanes(d, v));

@@ -1,4 +1,5 @@
-/// @file  One block of a matrix product: register tiles of 6 rows and 2 vectors over packed panels.
+/// @file  Parts of a matrix product: packing into panels, register tiles of 6 rows and 2 vectors.
+/// vectors.
 #ifndef CFM_KERNELS_MATMUL_INL_HPP_
 #define CFM_KERNELS_MATMUL_INL_HPP_
 #include <algorithm>
@@ -11,14 +12,15 @@ namespace detail {
 
 // Terms summed in registers before they are added to the output. Part of the result: with it the
 // order of summation depends on k alone, whatever the blocking of rows and columns.
-inline constexpr Index gemm_k_block = 256;
+inline constexpr Index gemm_k_block = 384;
 inline constexpr Index gemm_rows = 6;  // of a register tile
-// Columns of b that are packed together: a multiple of every panel's width.
-inline constexpr Index gemm_columns = 128;
+// Columns that are packed together: a multiple of every panel's width (8 for double on AVX2, 32 for
+// float on AVX-512).
+inline constexpr Index gemm_columns = 64;
 
 /// out[m, n] = a[m, k] b[k, n] + beta out, any strides but a dense last one of out.
 template <class T>
-struct GemmBlock {
+struct Gemm {
   Index m, n, k;
   const T* a;
   Index a_row, a_col;  // elements from one row or column to the next
@@ -27,6 +29,17 @@ struct GemmBlock {
   T* out;
   Index out_row;
   T beta;
+
+  /// The same for rows i .. i + rows, columns j .. j + columns of out.
+  Gemm part(Index i, Index rows, Index j, Index columns) const {
+    Gemm g = *this;
+    g.m = rows;
+    g.n = columns;
+    g.a += i * a_row;
+    g.b += j * b_col;
+    g.out += i * out_row + j;
+    return g;
+  }
 };
 
 }  // namespace detail
@@ -48,14 +61,17 @@ CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
 // c[MR, columns] = beta c + a b over kc terms. b: two full vectors for each term, ldb apart; c: the
-// first `columns` of them. GCC keeps the tile in registers only if every loop over it is unrolled.
-template <std::size_t MR, class T>
+// first `columns` of them. Packed rows of a stand in groups of four terms, [kc / 4][MR][4], so that
+// packing them is plain copies and every broadcast has a constant address. GCC keeps the tile in
+// registers only if every loop over it is unrolled.
+template <std::size_t MR, bool Packed, class T>
 HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Index a_col,
                             const T* HWY_RESTRICT b, Index ldb, T* HWY_RESTRICT c, Index ldc,
                             Index columns, T beta) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
+  if constexpr (Packed) a_row = 4, a_col = 1, ldb = 2 * lanes;
   V acc[MR][2];
   HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) acc[i][0] = acc[i][1] = hn::Zero(d);
   const auto term = [&](const T* ak, const T* bk) HWY_ATTR {
@@ -67,8 +83,11 @@ HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Inde
     }
   };
   Index k = 0;
-  for (; k + 4 <= kc; k += 4)
-    HWY_UNROLL(4) for (int u = 0; u < 4; ++u, a += a_col, b += ldb) term(a, b);
+  for (; k + 4 <= kc; k += 4) {
+    HWY_UNROLL(4) for (Index u = 0; u < 4; ++u) term(a + u * a_col, b + u * ldb);
+    a += Packed ? 4 * static_cast<Index>(MR) : 4 * a_col;
+    b += 4 * ldb;
+  }
   for (; k < kc; ++k, a += a_col, b += ldb) term(a, b);
   if (beta != T{0}) {
     const V scale = hn::Set(d, beta);
@@ -96,98 +115,122 @@ HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Inde
   }
 }
 
-template <class T>
+template <bool Packed, class T>
 inline void gemm_tile_of(Index rows, Index kc, const T* a, Index a_row, Index a_col, const T* b,
                          Index ldb, T* c, Index ldc, Index columns, T beta) {
   switch (rows) {
-    case 1: return gemm_tile<1>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 2: return gemm_tile<2>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 3: return gemm_tile<3>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 4: return gemm_tile<4>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 5: return gemm_tile<5>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    default: return gemm_tile<6>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    case 1: return gemm_tile<1, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    case 2: return gemm_tile<2, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    case 3: return gemm_tile<3, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    case 4: return gemm_tile<4, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    case 5: return gemm_tile<5, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
+    default: return gemm_tile<6, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
   }
 }
 
-// Columns [0, columns) of kc rows of b as panels of `width`, each [kc][width], the last one padded
-// with zeros.
+// Columns of a panel.
 template <class T>
-inline void gemm_pack_b(Index kc, Index columns, Index width, const T* b, Index b_row, Index b_col,
+inline Index gemm_width(const detail::Gemm<T>&) {
+  return 2 * lanes_of<T>();
+}
+
+// Elements that gemm_pack_a writes.
+constexpr Index gemm_packed_a(Index m, Index kc) { return m * ((kc + 3) / 4 * 4); }
+
+// Rows of a, six by six, each group as [kc / 4][rows of the group][4]. Where kc is no multiple of
+// four, the last places stay unwritten, and the tiles do not read them.
+template <class T>
+inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
                         T* HWY_RESTRICT to) {
-  Index j = 0;
+  for (Index i = 0; i < m; i += detail::gemm_rows, a += detail::gemm_rows * a_row) {
+    const Index rows = std::min(detail::gemm_rows, m - i);
+    Index k = 0;
+    for (; k + 4 <= kc; k += 4)
+      for (Index r = 0; r < rows; ++r, to += 4) {
+        const T* const from = a + r * a_row + k * a_col;
+        if (a_col == 1) {
+          for (int u = 0; u < 4; ++u) to[u] = from[u];
+        } else {
+          for (int u = 0; u < 4; ++u) to[u] = from[u * a_col];
+        }
+      }
+    // The tail of the tiles steps by one within the first row of four: keep its addresses.
+    if (k == kc) continue;
+    for (Index r = 0; r < rows; ++r, to += 4)
+      for (Index u = 0; k + u < kc; ++u) to[u] = a[r * a_row + (k + u) * a_col];
+  }
+}
+
+// Columns [0, columns) of kc rows of b as panels of two vectors, each [kc][2 lanes], the last one
+// padded with zeros.
+template <class T>
+inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index b_col,
+                        T* HWY_RESTRICT to) {
+  const hn::ScalableTag<T> d;
+  constexpr Index block = block_of(hn::ScalableTag<T>());
+  const Index lanes = static_cast<Index>(hn::Lanes(d)), width = 2 * lanes;
+  const Index full = columns / width * width;
   if (b_col == 1) {  // all full panels together: long reads of each row
-    const hn::ScalableTag<T> d;
-    const Index lanes = width / 2, panels = columns / width;
     for (Index k = 0; k < kc; ++k)
-      for (Index p = 0; p < panels; ++p) {
-        const T* const from = b + k * b_row + p * width;
-        T* const at = to + (p * kc + k) * width;
+      for (Index j = 0; j < full; j += width) {
+        const T* const from = b + k * b_row + j;
+        T* const at = to + j * kc + k * width;
         const auto b0 = hn::LoadU(d, from), b1 = hn::LoadU(d, from + lanes);
         hn::StoreU(b0, d, at);
         hn::StoreU(b1, d, at + lanes);
       }
-    j = panels * width;
-    to += panels * kc * width;
-  }
-  for (; j < columns; j += width, to += kc * width)
-    for (Index c = 0; c < width; ++c) {
-      const T* const column = b + (j + c) * b_col;
-      if (j + c < columns) for (Index k = 0; k < kc; ++k) to[k * width + c] = column[k * b_row];
-      else for (Index k = 0; k < kc; ++k) to[k * width + c] = T{0};
-    }
-}
-
-// Rows of a, six by six, each group as [kc][rows of the group].
-template <class T>
-inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
-                        T* HWY_RESTRICT to) {
-  for (Index i = 0; i < m; i += detail::gemm_rows) {
-    const Index rows = std::min(detail::gemm_rows, m - i);
-    for (Index r = 0; r < rows; ++r) {
-      const T* const row = a + (i + r) * a_row;
-      for (Index k = 0; k < kc; ++k) to[k * rows + r] = row[k * a_col];
-    }
-    to += rows * kc;
-  }
-}
-
-// One block. `packed_a` has room for m * min(k, gemm_k_block) elements, or is null: then a is read
-// in place. `packed_b` has room for gemm_columns columns of as many rows. Packing and blocking do
-// not change the result.
-template <class T>
-inline void gemm_block(const detail::GemmBlock<T>& g, T* packed_a, T* packed_b) {
-  static_assert(64 % (2 * hn::MaxLanes(hn::ScalableTag<T>())) == 0, "panels must fill a block");
-  const Index width = 2 * lanes_of<T>();
-  const bool b_in_place = g.b_col == 1 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096);
-  for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
-    const Index kc = std::min(detail::gemm_k_block, g.k - k0);
-    const T* const a = g.a + k0 * g.a_col;
-    if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
-    const T beta = k0 == 0 ? g.beta : T{1};
-    for (Index j = 0; j < g.n; j += width) {
-      const Index columns = std::min(width, g.n - j);
-      const T* b = g.b + k0 * g.b_row + j * g.b_col;
-      Index ldb = g.b_row;
-      if (!b_in_place || columns < width) {
-        const Index within = b_in_place ? 0 : j % detail::gemm_columns;
-        if (within == 0)
-          gemm_pack_b(kc, std::min(detail::gemm_columns, g.n - j), width, b, g.b_row, g.b_col,
-                      packed_b);
-        b = packed_b + within * kc;
-        ldb = width;
-      }
-      const T* pa = packed_a;
-      for (Index i = 0; i < g.m; i += detail::gemm_rows) {
-        const Index rows = std::min(detail::gemm_rows, g.m - i);
-        T* const c = g.out + i * g.out_row + j;
-        if (packed_a != nullptr) {
-          gemm_tile_of(rows, kc, pa, Index{1}, rows, b, ldb, c, g.out_row, columns, beta);
-          pa += rows * kc;
-        } else {
-          gemm_tile_of(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row, columns,
-                       beta);
+  } else {
+    for (Index j = 0; j < full; j += lanes) {
+      const T* const from = b + j * b_col;
+      T* const at = to + j / width * width * kc + j % width;
+      Index k = 0;
+      if (b_row == 1)
+        for (; k + block <= kc; k += block) {
+          hn::Vec<decltype(d)> v[block];
+          load_transposed(d, from + k, b_col, v);
+          for (Index u = 0; u < block; ++u) hn::StoreU(v[u], d, at + (k + u) * width);
         }
-      }
+      for (; k < kc; ++k)
+        for (Index c = 0; c < lanes; ++c) at[k * width + c] = from[c * b_col + k * b_row];
+    }
+  }
+  if (full == columns) return;
+  to += full * kc;
+  for (Index c = 0; c < width; ++c) {
+    const T* const column = b + (full + c) * b_col;
+    if (full + c < columns)
+      for (Index k = 0; k < kc; ++k) to[k * width + c] = column[k * b_row];
+    else
+      for (Index k = 0; k < kc; ++k) to[k * width + c] = T{0};
+  }
+}
+
+// All of g over terms k0 .. k0 + kc. `packed_b` is what gemm_pack_b made of them, or null: then b
+// is read in place, which needs dense rows and full panels. `packed_a` has room for
+// gemm_packed_a(m, kc) elements, or is null: then a is read in place. Where operands are does not
+// change the result.
+template <class T>
+inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
+                       T* packed_a) {
+  const Index width = 2 * lanes_of<T>();
+  const T* const a = g.a + k0 * g.a_col;
+  if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
+  const T beta = k0 == 0 ? g.beta : T{1};
+  const Index group = gemm_packed_a(detail::gemm_rows, kc);
+  for (Index j = 0; j < g.n; j += width) {
+    const Index columns = std::min(width, g.n - j);
+    const T* const b = packed_b != nullptr ? packed_b + j * kc : g.b + k0 * g.b_row + j;
+    const Index ldb = packed_b != nullptr ? width : g.b_row;
+    const T* pa = packed_a;
+    for (Index i = 0; i < g.m; i += detail::gemm_rows) {
+      const Index rows = std::min(detail::gemm_rows, g.m - i);
+      T* const c = g.out + i * g.out_row + j;
+      if (packed_a != nullptr && packed_b != nullptr)
+        gemm_tile_of<true>(rows, kc, pa, 4, 1, b, ldb, c, g.out_row, columns, beta);
+      else
+        gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
+                            columns, beta);
+      if (pa != nullptr) pa += group;
     }
   }
 }

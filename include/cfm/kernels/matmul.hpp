@@ -4,51 +4,113 @@
 #include <cfm/exec/parallel.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/matmul-inl.hpp>
+#include <cfm/kernels/matmul_few_rows-inl.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 namespace isa_detail {
 
+// Packs b for terms k0 .. k0 + kc, groups of columns in parallel.
+template <class T>
+void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
+  constexpr Index group = detail::gemm_columns;
+  const Index bytes = kc * group * static_cast<Index>(sizeof(T));
+  parallel_for((g.n + group - 1) / group, grain_for(bytes, Index{1} << 18),
+               [&](Index begin, Index end) {
+                 for (Index j = begin * group; j < end * group; j += group)
+                   CFM_CALL(gemm_pack_b)
+                   (kc, std::min(group, g.n - j), g.b + k0 * g.b_row + j * g.b_col, g.b_row,
+                    g.b_col, to + j * kc);
+               });
+}
+
+// One product with b packed block by block: columns by terms that stay in the second-level cache
+// (the third, if many rows use them again), rows that stay in the second.
+template <class T>
+void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
+  constexpr Index row_block = 96;
+  const Index kc_most = std::min(detail::gemm_k_block, g.k);
+  const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
+  const detail::Scratch<T> packed_b(kc_most * columns_most);
+  const bool pack_a = g.n > 32 && g.m > 2;
+  for (Index j = 0; j < g.n; j += column_block) {
+    const detail::Gemm<T> part = g.part(0, g.m, j, std::min(column_block, g.n - j));
+    for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+      const Index kc = std::min(detail::gemm_k_block, g.k - k0);
+      gemm_pack_b(part, k0, kc, packed_b.data());
+      const Index work = row_block * kc * part.n;
+      parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
+                   [&](Index begin, Index end) {
+                     const detail::Scratch<T> packed_a(
+                         pack_a ? (std::min(row_block, g.m) * ((kc + 3) / 4 * 4)) : 0);
+                     for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
+                          i += row_block)
+                       CFM_CALL(gemm_terms)
+                       (part.part(i, std::min(row_block, g.m - i), 0, part.n), k0, kc,
+                        static_cast<const T*>(packed_b.data()), packed_a.data());
+                   });
+    }
+  }
+}
+
+template <class T>
+void gemm_one(const detail::Gemm<T>& g) {
+  if (g.k == 0) {  // an empty sum
+    for (Index r = 0; r < g.m; ++r)
+      for (Index c = 0; c < g.n; ++c) {
+        T& value = g.out[r * g.out_row + c];
+        value = g.beta == T{0} ? T{0} : g.beta * value;
+      }
+    return;
+  }
+  const Index width = CFM_CALL(gemm_width)(g), full = g.n / width * width;
+  const bool dense_rows = g.b_col == 1, dense_columns = g.b_row == 1;
+  const auto columns = [&](Index block, const auto& f) {  // blocks of columns, in parallel
+    const Index work = g.m * g.k * block;
+    parallel_for((g.n + block - 1) / block, std::max<Index>(1, (Index{1} << 17) / work),
+                 [&](Index begin, Index end) {
+                   for (Index j = begin * block; j < std::min(g.n, end * block); j += block)
+                     f(g.part(0, g.m, j, std::min(block, g.n - j)));
+                 });
+  };
+  if (g.m <= detail::gemm_few_rows && (dense_rows || (dense_columns && full > 0))) {
+    columns(detail::gemm_few_rows_columns, [&](const detail::Gemm<T>& part) {
+      if (dense_rows) {
+        const Index row = part.n + 16;
+        const detail::Scratch<T> sums(part.m * row);
+        return CFM_CALL(gemm_few_rows)(part, sums.data(), row);
+      }
+      const Index fits = part.n / width * width;
+      if (fits > 0)
+        CFM_CALL(gemm_few_rows)(part.part(0, part.m, 0, fits), static_cast<T*>(nullptr), Index{0});
+      if (fits < part.n) gemm_packed(part.part(0, part.m, fits, part.n - fits), width);
+    });
+  } else if (dense_rows && full > 0 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096) &&
+             g.k * g.n <= 1 << 16) {  // small, and read once or from the first-level cache
+    const detail::Gemm<T> part = g.part(0, g.m, 0, full);
+    for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block)
+      CFM_CALL(gemm_terms)
+      (part, k0, std::min(detail::gemm_k_block, g.k - k0), static_cast<const T*>(nullptr),
+       static_cast<T*>(nullptr));
+    if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), width);
+  } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
+    columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, 256); });
+  } else {
+    gemm_packed(g, 1024);
+  }
+}
+
 // Products of the same sizes and strides at other places: `place(i)` moves the pointers of the
 // i-th.
 template <class T, class Place>
-void gemm(Index count, const detail::GemmBlock<T>& shape, const Place& place) {
+void gemm(Index count, const detail::Gemm<T>& shape, const Place& place) {
   if (count == 0 || shape.m == 0 || shape.n == 0) return;
-  // Blocks of rows keep their part of a in the second-level cache; columns are split for threads.
-  constexpr Index row_block = 144;
-  const Index row_blocks = (shape.m + row_block - 1) / row_block;
-  const Index column_block = row_blocks * count >= 4 ? 1024 : 256;
-  const Index column_blocks = (shape.n + column_block - 1) / column_block;
-  const Index work = row_block * column_block * std::max<Index>(1, shape.k);
-  const Index grain = std::max<Index>(1, (Index{1} << 18) / work);
-  const Index small = shape.m * shape.n * std::max<Index>(1, shape.k);
-  const Index together =
-      row_blocks * column_blocks == 1 ? std::max<Index>(1, (Index{1} << 17) / small) : grain;
-  const bool pack_a = shape.n > 64 && shape.m * shape.k > 4096;
-  parallel_for(count * row_blocks * column_blocks, together, [&](Index begin, Index end) {
-    const Index kc = std::min(detail::gemm_k_block, shape.k);
-    const detail::Scratch<T> packed_a(pack_a ? std::min(row_block, shape.m) * kc : 0);
-    const detail::Scratch<T> packed_b(kc *
-                                      std::min(detail::gemm_columns, (shape.n + 63) / 64 * 64));
-    for (Index task = begin; task < end; ++task) {
-      detail::GemmBlock<T> g = shape;
-      place(task / (row_blocks * column_blocks), g);
-      const Index i = task / column_blocks % row_blocks * row_block;
-      const Index j = task % column_blocks * column_block;
-      g.m = std::min(row_block, shape.m - i);
-      g.n = std::min(column_block, shape.n - j);
-      g.a += i * g.a_row;
-      g.b += j * g.b_col;
-      g.out += i * g.out_row + j;
-      if (shape.k > 0) {
-        CFM_CALL(gemm_block)(g, packed_a.data(), packed_b.data());
-      } else {  // an empty sum
-        for (Index r = 0; r < g.m; ++r)
-          for (Index c = 0; c < g.n; ++c) {
-            T& value = g.out[r * g.out_row + c];
-            value = g.beta == T{0} ? T{0} : g.beta * value;
-          }
-      }
+  const Index work = shape.m * shape.n * std::max<Index>(1, shape.k);
+  parallel_for(count, std::max<Index>(1, (Index{1} << 17) / work), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      detail::Gemm<T> g = shape;
+      place(i, g);
+      gemm_one(g);
     }
   });
 }
@@ -61,10 +123,10 @@ void gemm(std::string_view op, Index m, Index k, Index inner, Index n, In<T, 2> 
   CFM_CHECK(a.last_contiguous() && b.last_contiguous() && out.last_contiguous(),
             concat(op, ": rows must be dense"), a, b, out);
   gemm(1,
-       detail::GemmBlock<T>{m, n, k, a.data, a_flipped ? 1 : a.stride[0],
-                            a_flipped ? a.stride[0] : 1, b.data, b_flipped ? 1 : b.stride[0],
-                            b_flipped ? b.stride[0] : 1, out.data, out.stride[0], beta},
-       [](Index, detail::GemmBlock<T>&) {});
+       detail::Gemm<T>{m, n, k, a.data, a_flipped ? 1 : a.stride[0], a_flipped ? a.stride[0] : 1,
+                       b.data, b_flipped ? 1 : b.stride[0], b_flipped ? b.stride[0] : 1, out.data,
+                       out.stride[0], beta},
+       [](Index, detail::Gemm<T>&) {});
 }
 
 }  // namespace isa_detail
@@ -73,10 +135,9 @@ void gemm(std::string_view op, Index m, Index k, Index inner, Index n, In<T, 2> 
 ///
 /// Shapes:  a [m, k], b [k, n], out [m, n]; last stride 1; out may not alias a or b; zero sizes
 ///          are fine, and an empty sum is 0.
-/// Order:   each element is summed over blocks of 256 terms in turn, each block by multiply-add
-/// from
-///          its first term to its last: it depends on k alone, so a row gives the same bits alone
-///          and among others.
+/// Order:   each element is summed over blocks of 384 terms in turn, each block by multiply-add
+///          from its first term to its last: it depends on k alone, so a row gives the same bits
+///          alone and among others.
 /// Errors:  ShapeError if shapes or strides do not fit.
 template <Real T>
 void matmul_nn(In<T, 2> a, In<T, 2> b, View<T, 2> out, std::type_identity_t<T> beta = 0) {
@@ -114,7 +175,7 @@ struct BatchSteps {
   }
 
   template <class T>
-  void place(Index i, detail::GemmBlock<T>& g) const {
+  void place(Index i, detail::Gemm<T>& g) const {
     g.out += i * g.m * g.n;
     for (int d = batch.rank() - 1; d >= 0; --d) {
       const Index at = i % batch[d];
@@ -161,10 +222,10 @@ inline Tensor matmul(const Tensor& a, const Tensor& b) {
     Tensor out = Tensor::empty(Shape(shape), a.dtype());
     const auto stride = [](const Tensor& t, int d) { return t.strides()[t.rank() + d]; };
     isa_detail::gemm(steps.batch.size(),
-                     detail::GemmBlock<T>{a.size(-2), b.size(-1), a.size(-1), a.data<T>(),
-                                          stride(a, -2), stride(a, -1), b.data<T>(), stride(b, -2),
-                                          stride(b, -1), out.data<T>(), b.size(-1), T{0}},
-                     [&](Index i, detail::GemmBlock<T>& g) { steps.place(i, g); });
+                     detail::Gemm<T>{a.size(-2), b.size(-1), a.size(-1), a.data<T>(), stride(a, -2),
+                                     stride(a, -1), b.data<T>(), stride(b, -2), stride(b, -1),
+                                     out.data<T>(), b.size(-1), T{0}},
+                     [&](Index i, detail::Gemm<T>& g) { steps.place(i, g); });
     return out;
   });
 }
