@@ -56,6 +56,9 @@
 #include <cfm/graph/levelize.hpp>
 
 #include <cfm/kernels/accumulate.hpp>
+#include <cfm/kernels/attention.hpp>
+#include <cfm/kernels/attention_masks.hpp>
+#include <cfm/kernels/attention_scores.hpp>
 #include <cfm/kernels/batch_norm.hpp>
 #include <cfm/kernels/compare.hpp>
 #include <cfm/kernels/elementwise.hpp>

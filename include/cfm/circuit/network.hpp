@@ -257,8 +257,8 @@ class NetworkReader {
       for (const auto& s : frame.fanins) in.push_back(*literal_of(s) ^ complemented(s));
       const GateKind kind = gate_kind(network_, frame.node);
       if (!fits(kind, in.size()))
-        raise<UnsupportedError>("to_aig: the node of index ", index(frame.node), " with ",
-                                in.size(), " fan-ins is no gate that cfm knows");
+        throw_error<UnsupportedError>("to_aig: the node of index ", index(frame.node), " with ",
+                                      in.size(), " fan-ins is no gate that cfm knows");
       set(frame.node, build_gate(aig_, kind, in));
       open_[index(frame.node)] = false;
       stack.pop_back();

@@ -10,8 +10,8 @@ CFM_NAMESPACE_BEGIN
 namespace detail {
 
 [[noreturn]] inline void fail_extension(const std::filesystem::path& path) {
-  raise<UnsupportedError>(path.string(), ": a circuit file ends in .aig, .aag, .bench or ",
-                          ".blif");
+  throw_error<UnsupportedError>(path.string(), ": a circuit file ends in .aig, .aag, .bench or ",
+                                ".blif");
 }
 
 inline bool has_extension(const std::filesystem::path& path, std::string_view extension) {

@@ -112,7 +112,7 @@ template <class F>
 decltype(auto) visit_real(DType dtype, std::string_view op, F&& f) {
   if (dtype == DType::f32) return f(std::type_identity<float>{});
   if (dtype == DType::f64) return f(std::type_identity<double>{});
-  raise<TypeError>(op, ": needs f32 or f64, got ", dtype);
+  throw_error<TypeError>(op, ": needs f32 or f64, got ", dtype);
 }
 
 /// The same for index tensors.
@@ -121,7 +121,7 @@ template <class F>
 decltype(auto) visit_index(DType dtype, std::string_view op, F&& f) {
   if (dtype == DType::i32) return f(std::type_identity<std::int32_t>{});
   if (dtype == DType::i64) return f(std::type_identity<std::int64_t>{});
-  raise<TypeError>(op, ": needs an index tensor of i32 or i64, got ", dtype);
+  throw_error<TypeError>(op, ": needs an index tensor of i32 or i64, got ", dtype);
 }
 
 CFM_NAMESPACE_END

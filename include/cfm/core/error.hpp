@@ -116,7 +116,7 @@ std::string concat(const Parts&... parts) {
 namespace detail {
 
 template <class E>
-[[noreturn]] __attribute__((noinline, cold)) void raise_text(
+[[noreturn]] __attribute__((noinline, cold)) void throw_text(
     std::initializer_list<TextPart> parts) {
   throw E(join_text(parts));
 }
@@ -125,8 +125,8 @@ template <class E>
 
 /// Throws an E whose text is the parts, one after the other. Costs the caller no code but a call.
 template <class E, class... Parts>
-[[noreturn]] void raise(const Parts&... parts) {
-  detail::raise_text<E>({detail::TextPart(parts)...});
+[[noreturn]] void throw_error(const Parts&... parts) {
+  detail::throw_text<E>({detail::TextPart(parts)...});
 }
 
 namespace detail {

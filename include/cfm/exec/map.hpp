@@ -102,7 +102,7 @@ Tensor map(const Tensor& x, const F& f) {
     if constexpr (LaneFunction<F, T>)
       isa_detail::map_flat(y.size(), f, y.data<T>(), dense.data<T>());
     else
-      raise<TypeError>("map: the function does not take ", x.dtype());
+      throw_error<TypeError>("map: the function does not take ", x.dtype());
   });
   return y;
 }
@@ -121,7 +121,7 @@ Tensor zip_map(const Tensor& a, const Tensor& b, const F& f) {
     if constexpr (LaneFunction2<F, T>)
       isa_detail::map_flat(y.size(), f, y.data<T>(), p.data<T>(), q.data<T>());
     else
-      raise<TypeError>("zip_map: the function does not take ", a.dtype());
+      throw_error<TypeError>("zip_map: the function does not take ", a.dtype());
   });
   return y;
 }

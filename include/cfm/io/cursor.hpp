@@ -100,7 +100,7 @@ class Cursor {
   /// Throws FormatError with the name and the current offset before `parts`.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    raise<FormatError>(name_, ":", offset(), ": ", parts...);
+    throw_error<FormatError>(name_, ":", offset(), ": ", parts...);
   }
 
  private:

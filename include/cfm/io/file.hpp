@@ -39,8 +39,8 @@ inline std::vector<std::byte> read_stream(const Descriptor& file) {
     if (n == 0) break;
     used += n;
     if (used > max_stream_bytes)
-      raise<IoError>(file.path().string(), ": a stream may give at most ", max_stream_bytes,
-                     " bytes");
+      throw_error<IoError>(file.path().string(), ": a stream may give at most ", max_stream_bytes,
+                           " bytes");
   }
   out.resize(used);
   return out;
@@ -71,10 +71,10 @@ inline std::string read_text_file(const std::filesystem::path& path) {
 inline Storage read_storage(const std::filesystem::path& path) {
   const detail::Descriptor file(path);
   const auto size = detail::regular_size(file);
-  if (!size) raise<IoError>(path.string(), ": cannot read: not a regular file");
+  if (!size) throw_error<IoError>(path.string(), ": cannot read: not a regular file");
   Storage out = Storage::allocate(*size);
   if (file.read_full(out.data(), *size) != *size)
-    raise<IoError>(path.string(), ": cannot read: the file became shorter meanwhile");
+    throw_error<IoError>(path.string(), ": cannot read: the file became shorter meanwhile");
   return out;
 }
 

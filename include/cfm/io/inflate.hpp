@@ -61,7 +61,7 @@ class BitReader {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    raise<FormatError>(name_, ":", base_ + at_, ": ", parts...);
+    throw_error<FormatError>(name_, ":", base_ + at_, ": ", parts...);
   }
 
  private:

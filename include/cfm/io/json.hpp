@@ -240,7 +240,7 @@ class JsonRef {
   /// Throws FormatError with the name and the path before `parts`.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    raise<FormatError>(name_, ": ", path(), ": ", parts...);
+    throw_error<FormatError>(name_, ": ", path(), ": ", parts...);
   }
 
  private:

@@ -130,11 +130,11 @@ class JsonReader {
   [[noreturn]] __attribute__((noinline, cold)) void fail_with(
       std::initializer_list<detail::TextPart> parts) const {
     const std::string text = detail::join_text(parts);
-    if (offsets_) raise<FormatError>(name_, ":", base_ + at_, ": ", text);
+    if (offsets_) throw_error<FormatError>(name_, ":", base_ + at_, ": ", text);
     const std::string_view before = text_.substr(0, at_);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t begin = before.rfind('\n') + 1;  // 0 if there is none
-    raise<FormatError>(name_, ":", line, ":", at_ - begin + 1, ": ", text);
+    throw_error<FormatError>(name_, ":", line, ":", at_ - begin + 1, ": ", text);
   }
 
   static constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }

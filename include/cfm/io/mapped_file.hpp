@@ -21,7 +21,8 @@ class MappedFile {
   explicit MappedFile(const std::filesystem::path& path) {
     const detail::Descriptor file(path);
     const struct stat status = file.status();
-    if (!S_ISREG(status.st_mode)) raise<IoError>(path.string(), ": cannot map: not a regular file");
+    if (!S_ISREG(status.st_mode))
+      throw_error<IoError>(path.string(), ": cannot map: not a regular file");
     size_ = static_cast<std::size_t>(status.st_size);
     if (size_ == 0) return;
     void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);

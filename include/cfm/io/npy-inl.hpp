@@ -108,8 +108,8 @@ class NpyHeader {
   void read_type(const NpyOptions& options) {
     skip_space();
     if (look() == '[' || look() == '(')
-      raise<UnsupportedError>(text_.name(), ":", text_.offset(),
-                              ": arrays of records are not supported");
+      throw_error<UnsupportedError>(text_.name(), ":", text_.offset(),
+                                    ": arrays of records are not supported");
     const std::uint64_t place = text_.offset();
     const std::string_view descr = quoted();
     std::string_view code = descr;
@@ -132,10 +132,10 @@ class NpyHeader {
         return;
       }
     const bool raw = code.starts_with('V'), object = code.starts_with('O');
-    raise<UnsupportedError>(text_.name(), ":", place, ": the element type \"", descr,
-                            "\" is not supported",
-                            object ? ": it means pickled Python objects" : "",
-                            raw ? "; if these are bf16 or 8-bit floats, set NpyOptions::raw" : "");
+    throw_error<UnsupportedError>(
+        text_.name(), ":", place, ": the element type \"", descr, "\" is not supported",
+        object ? ": it means pickled Python objects" : "",
+        raw ? "; if these are bf16 or 8-bit floats, set NpyOptions::raw" : "");
   }
 
   void read_order() {
@@ -152,8 +152,8 @@ class NpyHeader {
     while (!accept(')')) {
       if (!comma) text_.fail("a comma must stand between extents");
       if (shape.rank() == max_rank)
-        raise<UnsupportedError>(text_.name(), ":", text_.offset(), ": arrays have at most ",
-                                max_rank, " dimensions in cfm");
+        throw_error<UnsupportedError>(text_.name(), ":", text_.offset(), ": arrays have at most ",
+                                      max_rank, " dimensions in cfm");
       shape.push_back(read_extent());
       comma = accept(',');
     }
@@ -184,8 +184,8 @@ inline std::string npy_head(const Tensor& tensor, const NpyOptions& options) {
     if (type.dtype == tensor.dtype()) code = concat(size == 1 ? "|" : "<", type.code);
   if (options.raw == tensor.dtype()) code = concat("|V", size);
   if (code.empty())
-    raise<TypeError>("npy: NumPy has no ", tensor.dtype(),
-                     "; set NpyOptions::raw to write items without a type");
+    throw_error<TypeError>("npy: NumPy has no ", tensor.dtype(),
+                           "; set NpyOptions::raw to write items without a type");
   std::string dict = concat("{'descr': '", code, "', 'fortran_order': False, 'shape': (");
   for (int d = 0; d < tensor.rank(); ++d) dict += concat(d > 0 ? ", " : "", tensor.size(d));
   dict += tensor.rank() == 1 ? ",), }" : "), }";
@@ -203,11 +203,11 @@ inline Tensor parse_npy(std::span<const std::byte> bytes, const std::string& nam
                         const NpyOptions& options) {
   Cursor cursor(bytes, name);
   if (cursor.text(detail::npy_magic.size(), "the magic bytes") != detail::npy_magic)
-    raise<FormatError>(name, ":0: not a .npy file");
+    throw_error<FormatError>(name, ":0: not a .npy file");
   const auto major = cursor.read<std::uint8_t>("the version");
   const auto minor = cursor.read<std::uint8_t>("the version");
   if (major < 1 || major > 3 || minor != 0)
-    raise<FormatError>(name, ":6: version ", major, ".", minor, " of .npy is unknown");
+    throw_error<FormatError>(name, ":6: version ", major, ".", minor, " of .npy is unknown");
   const std::uint64_t length = major == 1 ? cursor.read<std::uint16_t>("the header length")
                                           : cursor.read<std::uint32_t>("the header length");
   if (length > options.max_header)
@@ -222,7 +222,7 @@ inline Tensor parse_npy(std::span<const std::byte> bytes, const std::string& nam
   }
   // The bound of Shape, kept here with the place in the file.
   if (!count || *count / size_of(header.dtype) > Index{1} << 59)
-    raise<FormatError>(name, ":", place, ": the shape has too many elements");
+    throw_error<FormatError>(name, ":", place, ": the shape has too many elements");
   if (is_empty) count = 0;
   const auto data = cursor.take(static_cast<std::uint64_t>(*count), "the array");
   if (!cursor.at_end()) cursor.fail(cursor.left(), " bytes follow the array");

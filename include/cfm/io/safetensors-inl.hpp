@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 
 #include <cfm/io/detail/json_string.hpp>
@@ -73,9 +74,9 @@ inline std::string safetensors_header(
 }
 
 // Calls sink with the pieces of the file in order.
-template <class Sink>
-void emit_safetensors(std::span<const std::pair<std::string, Tensor>> tensors,
-                      const SafetensorsMetadata& metadata, const Sink& sink) {
+inline void emit_safetensors(std::span<const std::pair<std::string, Tensor>> tensors,
+                             const SafetensorsMetadata& metadata,
+                             const std::function<void(std::span<const std::byte>)>& sink) {
   std::vector<const std::pair<std::string, Tensor>*> order;
   for (const auto& item : tensors) order.push_back(&item);
   const auto type_index = [](DType dtype) {
@@ -116,13 +117,13 @@ auto find_by_name(Pairs& pairs, std::string_view name) {
 inline const Tensor* SafetensorsFile::find(std::string_view tensor_name) const {
   if (const auto* found = detail::find_by_name(tensors, tensor_name)) return &found->second;
   if (const auto* found = detail::find_by_name(unsupported, tensor_name))
-    raise<UnsupportedError>(name, ": tensor \"", found->first, "\": ", found->second);
+    throw_error<UnsupportedError>(name, ": tensor \"", found->first, "\": ", found->second);
   return nullptr;
 }
 
 inline const Tensor& SafetensorsFile::at(std::string_view tensor_name) const {
   if (const Tensor* found = find(tensor_name)) return *found;
-  raise<Error>(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size());
+  throw_error<Error>(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size());
 }
 
 inline SafetensorsFile parse_safetensors(const Storage& bytes, std::string name,
@@ -130,12 +131,12 @@ inline SafetensorsFile parse_safetensors(const Storage& bytes, std::string name,
   Cursor cursor({bytes.data(), bytes.bytes()}, name);
   const auto length = cursor.read<std::uint64_t>("the length of the header");
   if (length > options.max_header)
-    raise<FormatError>(name, ":0: the header is said to take ", length, " bytes, limit ",
-                       options.max_header);
+    throw_error<FormatError>(name, ":0: the header is said to take ", length, " bytes, limit ",
+                             options.max_header);
   const std::string_view text = cursor.text(length, "the header");
   if (const std::size_t valid = valid_utf8_prefix(text); valid != text.size())
-    raise<FormatError>(name, ":", 8 + valid, ": the header is not UTF-8");
-  if (!text.starts_with('{')) raise<FormatError>(name, ":8: the header must begin with {");
+    throw_error<FormatError>(name, ":", 8 + valid, ": the header is not UTF-8");
+  if (!text.starts_with('{')) throw_error<FormatError>(name, ":8: the header must begin with {");
   detail::SafetensorsHeader header(text, name);
   const auto buffer = cursor.rest();
   detail::check_safetensors_layout(header.entries, buffer.size(), name);

@@ -56,8 +56,8 @@ inline SafetensorsFile read_safetensors_shards(const std::filesystem::path& inde
     const auto claim = [&](const std::string& tensor) {
       const auto [at, is_new] = owner.emplace(tensor, file);
       if (!is_new)
-        raise<FormatError>(out.name, ": tensor \"", tensor, "\" is in ", at->second, " and in ",
-                           file);
+        throw_error<FormatError>(out.name, ": tensor \"", tensor, "\" is in ", at->second,
+                                 " and in ", file);
     };
     for (auto& item : part.tensors) {
       claim(item.first);
@@ -72,7 +72,7 @@ inline SafetensorsFile read_safetensors_shards(const std::filesystem::path& inde
   for (const auto& [tensor, file] : parts.weight_map) {
     const auto at = owner.find(tensor);
     if (at == owner.end() || at->second != file)
-      raise<FormatError>(out.name, ": tensor \"", tensor, "\" is not in ", file);
+      throw_error<FormatError>(out.name, ": tensor \"", tensor, "\" is not in ", file);
   }
   const auto by_name = [](const auto& a, const auto& b) { return a.first < b.first; };
   std::sort(out.tensors.begin(), out.tensors.end(), by_name);

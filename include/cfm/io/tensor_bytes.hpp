@@ -33,9 +33,8 @@ inline bool are_bools(std::span<const std::byte> bytes) {
 /// The elements of a contiguous tensor in memory order.
 /// Errors:  ShapeError if it is not contiguous.
 inline std::span<const std::byte> element_bytes(const Tensor& tensor) {
-  return visit_dtype(tensor.dtype(), [&]<class T>(std::type_identity<T>) {
-    return std::as_bytes(tensor.span<T>());
-  });
+  CFM_CHECK(tensor.is_contiguous(), "element_bytes: needs a contiguous tensor", tensor);
+  return {tensor.bytes(), static_cast<std::size_t>(tensor.size() * size_of(tensor.dtype()))};
 }
 
 /// A dense tensor with a copy of these bytes, which are in `order`.

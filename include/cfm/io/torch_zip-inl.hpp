@@ -100,7 +100,7 @@ inline const Tensor* TorchFile::find(std::string_view tensor_name) const {
 }
 inline const Tensor& TorchFile::at(std::string_view tensor_name) const {
   if (const Tensor* found = find(tensor_name)) return *found;
-  raise<Error>(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size());
+  throw_error<Error>(name, ": has no tensor \"", tensor_name, "\"; it has ", tensors.size());
 }
 inline std::vector<std::pair<std::string, Tensor>> TorchFile::below(std::string_view prefix) const {
   std::vector<std::pair<std::string, Tensor>> out;

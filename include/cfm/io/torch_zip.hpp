@@ -71,7 +71,7 @@ class TorchValue {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    raise<FormatError>(content_ ? content_->name : "torch", ":0: ", parts...);
+    throw_error<FormatError>(content_ ? content_->name : "torch", ":0: ", parts...);
   }
   template <class T>
   const T* get() const {

@@ -66,7 +66,7 @@ inline ZipArchive::Directory ZipArchive::find_directory() const {
       out = read_zip64(at, out);
       end = at - 20 - 56;
     } else if (disk != 0 || start != 0 || here != out.count) {
-      raise<UnsupportedError>(name_, ": zip archives of several disks are not supported");
+      throw_error<UnsupportedError>(name_, ": zip archives of several disks are not supported");
     }
     if (out.offset > end || out.size != end - out.offset)
       fail(at, "the directory does not end where the end record begins");
@@ -97,7 +97,7 @@ inline ZipArchive::Directory ZipArchive::read_zip64(std::uint64_t end, Directory
   out.size = big.read<std::uint64_t>("size");
   out.offset = big.read<std::uint64_t>("offset");
   if (disk != 0 || start != 0 || here != out.count)
-    raise<UnsupportedError>(name_, ": zip archives of several disks are not supported");
+    throw_error<UnsupportedError>(name_, ": zip archives of several disks are not supported");
   const auto agrees = [](std::uint64_t field, std::uint64_t none, std::uint64_t value) {
     return field == none || field == value;
   };
@@ -133,12 +133,12 @@ inline void ZipArchive::read_entry(Cursor& cursor, const ZipLimits& limits) {
   cursor.take(comment_size, "a comment");
   check_name(entry.name, place);
   if ((flags & detail::zip_encrypted) != 0)
-    raise<UnsupportedError>(name_, ": \"", entry.name, "\" is encrypted");
+    throw_error<UnsupportedError>(name_, ": \"", entry.name, "\" is encrypted");
   if (disk != 0)
-    raise<UnsupportedError>(name_, ": zip archives of several disks are not supported");
+    throw_error<UnsupportedError>(name_, ": zip archives of several disks are not supported");
   if (method != 0 && method != 8)
-    raise<UnsupportedError>(name_, ": \"", entry.name, "\" is packed by method ", method,
-                            ", supported are 0 (stored) and 8 (deflate)");
+    throw_error<UnsupportedError>(name_, ": \"", entry.name, "\" is packed by method ", method,
+                                  ", supported are 0 (stored) and 8 (deflate)");
   entry.deflated = method == 8;
   while (!extra.at_end()) {
     const auto id = extra.read<std::uint16_t>("an extra field");

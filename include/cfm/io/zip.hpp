@@ -71,7 +71,7 @@ class ZipArchive {
 
   template <class... Parts>
   [[noreturn]] void fail(std::uint64_t offset, const Parts&... parts) const {
-    raise<FormatError>(name_, ":", offset, ": ", parts...);
+    throw_error<FormatError>(name_, ":", offset, ": ", parts...);
   }
 
   std::span<const std::byte> bytes_;

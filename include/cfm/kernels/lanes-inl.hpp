@@ -55,8 +55,10 @@ HWY_INLINE hn::Vec<D> load_some(D d, const T* p, Index count) {
 
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void store_some(D d, hn::Vec<D> v, T* p, Index count) {
-  if (count == static_cast<Index>(hn::Lanes(d))) hn::StoreU(v, d, p);
-  else store_n(d, v, p, count);
+  if (count == static_cast<Index>(hn::Lanes(d)))
+    hn::StoreU(v, d, p);
+  else
+    store_n(d, v, p, count);
 }
 
 // f(i, count) for i = 0, lanes, 2 lanes ..; count < lanes only in the last call.
@@ -76,9 +78,9 @@ HWY_INLINE hn::Vec<D> keep_n(D d, hn::Vec<D> v, Index n, hn::Vec<D> fill) {
 
 // Elements in 16 bytes, the width of the blocks that shuffles stay within; 1 without vectors.
 template <class D>
-constexpr Index block_of(D) {
+constexpr std::size_t block_of(D) {
   constexpr std::size_t in_block = 16 / sizeof(hn::TFromD<D>);
-  return static_cast<Index>(hn::MaxLanes(D()) < in_block ? 1 : in_block);
+  return hn::MaxLanes(D()) < in_block ? 1 : in_block;
 }
 
 // v[u] = element u of as many rows as there are lanes, for a block of elements: the transpose that
@@ -92,18 +94,18 @@ HWY_INLINE void load_transposed(D d, const T* p, Index, hn::Vec<D>* v) {
 // Block by block from p, p + step, p + 2 step ...
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_blocks(D d, const T* p, Index step) {
-  if constexpr (static_cast<Index>(hn::MaxLanes(D())) == block_of(D())) {
+  if constexpr (hn::MaxLanes(D()) == block_of(D())) {
     return hn::LoadU(d, p);
   } else {
     const hn::Half<D> half;
-    const Index upper = static_cast<Index>(hn::MaxLanes(half)) / block_of(d) * step;
+    const Index upper = static_cast<Index>(hn::MaxLanes(half) / block_of(d)) * step;
     return hn::Combine(d, load_blocks(half, p + upper, step), load_blocks(half, p, step));
   }
 }
 
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void load_transposed(D d, const T* p, Index stride, hn::Vec<D>* v) {
-  constexpr Index block = block_of(D());
+  constexpr std::size_t block = block_of(D());
   if constexpr (block == 2) {
     const auto r0 = load_blocks(d, p, 2 * stride), r1 = load_blocks(d, p + stride, 2 * stride);
     v[0] = hn::InterleaveLower(d, r0, r1);

@@ -167,7 +167,8 @@ template <class T>
 inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index b_col,
                         T* HWY_RESTRICT to) {
   const hn::ScalableTag<T> d;
-  constexpr Index block = block_of(hn::ScalableTag<T>());
+  constexpr std::size_t block = block_of(hn::ScalableTag<T>());
+  constexpr Index step = static_cast<Index>(block);
   const Index lanes = static_cast<Index>(hn::Lanes(d)), width = 2 * lanes;
   const Index full = columns / width * width;
   if (b_col == 1) {  // all full panels together: long reads of each row
@@ -185,10 +186,10 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
       T* const at = to + j / width * width * kc + j % width;
       Index k = 0;
       if (b_row == 1)
-        for (; k + block <= kc; k += block) {
+        for (; k + step <= kc; k += step) {
           hn::Vec<decltype(d)> v[block];
           load_transposed(d, from + k, b_col, v);
-          for (Index u = 0; u < block; ++u) hn::StoreU(v[u], d, at + (k + u) * width);
+          for (Index u = 0; u < step; ++u) hn::StoreU(v[u], d, at + (k + u) * width);
         }
       for (; k < kc; ++k)
         for (Index c = 0; c < lanes; ++c) at[k * width + c] = from[c * b_col + k * b_row];

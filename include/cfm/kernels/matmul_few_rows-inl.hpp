@@ -30,23 +30,28 @@ CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
 // sums[MR][n] += terms k .. k + KU of a b, each column in the order of its terms. Rows of b dense.
-template <std::size_t MR, int KU, class T>
+template <std::size_t MR, std::size_t KU, class T>
 HWY_INLINE void add_dense_terms(const detail::Gemm<T>& g, Index k, T* HWY_RESTRICT sums,
                                 Index sums_row) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   V a[MR][KU];
-  HWY_UNROLL(4)
-  for (std::size_t i = 0; i < MR; ++i) HWY_UNROLL(4) for (int u = 0; u < KU; ++u) a[i][u] =
-      hn::Set(d, g.a[static_cast<Index>(i) * g.a_row + (k + u) * g.a_col]);
+  HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i) {
+    const T* const row = g.a + static_cast<Index>(i) * g.a_row + k * g.a_col;
+    HWY_UNROLL(4) for (std::size_t u = 0; u < KU; ++u) {
+      a[i][u] = hn::Set(d, row[static_cast<Index>(u) * g.a_col]);
+    }
+  }
   const T* const HWY_RESTRICT b = g.b + k * g.b_row;
   each_vector<T>(g.n, [&](Index j, Index count) HWY_ATTR {
     V bv[KU];
-    HWY_UNROLL(4) for (int u = 0; u < KU; ++u) bv[u] = load_some(d, b + u * g.b_row + j, count);
+    HWY_UNROLL(4) for (std::size_t u = 0; u < KU; ++u) {
+      bv[u] = load_some(d, b + static_cast<Index>(u) * g.b_row + j, count);
+    }
     HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i) {
       T* const at = sums + static_cast<Index>(i) * sums_row + j;  // padded to full vectors
       V sum = hn::LoadU(d, at);
-      HWY_UNROLL(4) for (int u = 0; u < KU; ++u) sum = hn::MulAdd(a[i][u], bv[u], sum);
+      HWY_UNROLL(4) for (std::size_t u = 0; u < KU; ++u) { sum = hn::MulAdd(a[i][u], bv[u], sum); }
       hn::StoreU(sum, d, at);
     }
   });
@@ -56,12 +61,13 @@ HWY_INLINE void add_dense_terms(const detail::Gemm<T>& g, Index k, T* HWY_RESTRI
 template <std::size_t MR, class T>
 HWY_NOINLINE void few_rows_dense(const detail::Gemm<T>& g, T* sums, Index sums_row) {
   const hn::ScalableTag<T> d;
-  constexpr int KU = MR <= 2 ? 4 : 2;  // broadcasts, rows of b and a sum must fit 16 registers
+  constexpr std::size_t KU = MR <= 2 ? 4 : 2;  // broadcasts, rows and a sum must fit registers
+  constexpr Index step = static_cast<Index>(KU);
   for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
     const Index end = std::min(k0 + detail::gemm_k_block, g.k);
     std::fill_n(sums, static_cast<Index>(MR) * sums_row, T{0});
     Index k = k0;
-    for (; k + KU <= end; k += KU) add_dense_terms<MR, KU>(g, k, sums, sums_row);
+    for (; k + step <= end; k += step) add_dense_terms<MR, KU>(g, k, sums, sums_row);
     for (; k < end; ++k) add_dense_terms<MR, 1>(g, k, sums, sums_row);
     const T beta = k0 == 0 ? g.beta : T{1};
     const auto scale = hn::Set(d, beta);
@@ -80,7 +86,8 @@ template <std::size_t MR, class T>
 HWY_NOINLINE void few_rows_transposed(const detail::Gemm<T>& g) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
-  constexpr Index block = block_of(hn::ScalableTag<T>());
+  constexpr std::size_t block = block_of(hn::ScalableTag<T>());
+  constexpr Index step = static_cast<Index>(block);
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   for (Index j = 0; j < g.n; j += 2 * lanes) {
     const T* const b0 = g.b + j * g.b_col;
@@ -90,15 +97,17 @@ HWY_NOINLINE void few_rows_transposed(const detail::Gemm<T>& g) {
       V acc[MR][2];
       HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i) acc[i][0] = acc[i][1] = hn::Zero(d);
       Index k = k0;
-      for (; k + block <= end; k += block) {
+      for (; k + step <= end; k += step) {
         HWY_UNROLL(2) for (int half = 0; half < 2; ++half) {
           V v[block];
           load_transposed(d, (half == 0 ? b0 : b1) + k, g.b_col, v);
-          HWY_UNROLL(4)
-          for (Index u = 0; u < block; ++u) HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i)
-              acc[i][half] =
-                  hn::MulAdd(hn::Set(d, g.a[static_cast<Index>(i) * g.a_row + (k + u) * g.a_col]),
-                             v[u], acc[i][half]);
+          HWY_UNROLL(4) for (std::size_t u = 0; u < block; ++u) {
+            const T* const column = g.a + (k + static_cast<Index>(u)) * g.a_col;
+            HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i) {
+              const V w = hn::Set(d, column[static_cast<Index>(i) * g.a_row]);
+              acc[i][half] = hn::MulAdd(w, v[u], acc[i][half]);
+            }
+          }
         }
       }
       for (; k < end; ++k) {
@@ -112,12 +121,13 @@ HWY_NOINLINE void few_rows_transposed(const detail::Gemm<T>& g) {
       }
       const T beta = k0 == 0 ? g.beta : T{1};
       const V scale = hn::Set(d, beta);
-      HWY_UNROLL(4)
-      for (std::size_t i = 0; i < MR; ++i) HWY_UNROLL(2) for (int half = 0; half < 2; ++half) {
-        T* const out = g.out + static_cast<Index>(i) * g.out_row + j + half * lanes;
-        V sum = acc[i][half];
-        if (beta != T{0}) sum = hn::MulAdd(scale, hn::LoadU(d, out), sum);
-        hn::StoreU(sum, d, out);
+      HWY_UNROLL(4) for (std::size_t i = 0; i < MR; ++i) {
+        HWY_UNROLL(2) for (int half = 0; half < 2; ++half) {
+          T* const out = g.out + static_cast<Index>(i) * g.out_row + j + half * lanes;
+          V sum = acc[i][half];
+          if (beta != T{0}) sum = hn::MulAdd(scale, hn::LoadU(d, out), sum);
+          hn::StoreU(sum, d, out);
+        }
       }
     }
   }

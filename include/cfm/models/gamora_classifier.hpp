@@ -141,14 +141,15 @@ inline GamoraClassifier::GamoraClassifier(std::span<const std::pair<std::string,
   };
   const auto get = [&](std::string_view module, std::string_view field, const Shape& shape) {
     const Tensor* const t = find(module, field);
-    if (t == nullptr) raise<FormatError>(source, ": no tensor \"", module, field, "\"");
+    if (t == nullptr) throw_error<FormatError>(source, ": no tensor \"", module, field, "\"");
     if (t->dtype() != DType::f32 || t->shape() != shape)
-      raise<FormatError>(source, ": \"", module, field, "\" is ", *t, ", a GAMORA has f32", shape);
+      throw_error<FormatError>(source, ": \"", module, field, "\" is ", *t, ", a GAMORA has f32",
+                               shape);
     return t->contiguous();
   };
   const Tensor* const first = find("convs.0.", "lin_l.weight");
   if (first == nullptr || first->rank() != 2)
-    raise<FormatError>(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?");
+    throw_error<FormatError>(source, ": no matrix \"convs.0.lin_l.weight\"; is this a GAMORA?");
   width_ = first->size(0);
   Index in = first->size(1);
   for (std::string module = "convs.0."; find(module, "lin_l.weight") != nullptr;

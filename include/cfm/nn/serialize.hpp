@@ -141,7 +141,7 @@ std::vector<std::optional<Tensor>> match_tensors(const M& module, const NamedTen
     append_list(problems, "unexpected", unexpected);
   }
   append_list(problems, "mismatched", misfits);
-  if (!problems.empty()) raise<FormatError>(source, ": does not fit the model: ", problems);
+  if (!problems.empty()) throw_error<FormatError>(source, ": does not fit the model: ", problems);
   return out;
 }
 
@@ -158,8 +158,8 @@ M model_from_config(const JsonRef& json, std::size_t tensors) {
 
 inline NamedTensors usable_tensors(const SafetensorsFile& file, const LoadOptions& options) {
   if (options.strict && !file.unsupported.empty())
-    raise<UnsupportedError>(file.name, ": ", in_quotes(file.unsupported.front().first), ": ",
-                            file.unsupported.front().second);
+    throw_error<UnsupportedError>(file.name, ": ", in_quotes(file.unsupported.front().first), ": ",
+                                  file.unsupported.front().second);
   return file.tensors;
 }
 
@@ -232,15 +232,15 @@ M load(const std::filesystem::path& path, const SafetensorsOptions& options = {}
   const SafetensorsFile file = read_safetensors(path, options);
   const auto config_at = file.metadata.find("cfm.config");
   if (config_at == file.metadata.end())
-    raise<FormatError>(file.name,
-                       ": has no \"cfm.config\" in its metadata; build the model "
-                       "and use load_into");
+    throw_error<FormatError>(file.name,
+                             ": has no \"cfm.config\" in its metadata; build the model "
+                             "and use load_into");
   if constexpr (requires { std::string(M::kind); }) {
     const auto kind = file.metadata.find("cfm.kind");
     if (kind == file.metadata.end() || kind->second != M::kind)
-      raise<FormatError>(file.name, ": holds a model of kind \"",
-                         kind == file.metadata.end() ? "" : kind->second, "\", wanted \"",
-                         std::string_view(M::kind), "\"");
+      throw_error<FormatError>(file.name, ": holds a model of kind \"",
+                               kind == file.metadata.end() ? "" : kind->second, "\", wanted \"",
+                               std::string_view(M::kind), "\"");
   }
   M model = detail::model_from_config<M>(
       parse_json(config_at->second, file.name + ": cfm.config").root(), file.tensors.size());

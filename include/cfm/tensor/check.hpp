@@ -36,7 +36,7 @@ inline bool matches(const Extents& pattern, const Shape& shape) {
                                                                     const Tensor& t) {
   std::string wanted;
   append_pattern(wanted, pattern);
-  raise<ShapeError>(op, ": ", operand, " must have the shape ", wanted, ", got ", t);
+  throw_error<ShapeError>(op, ": ", operand, " must have the shape ", wanted, ", got ", t);
 }
 
 }  // namespace detail
@@ -52,13 +52,13 @@ inline void check_shape(const Tensor& t, const Extents& pattern, std::string_vie
 /// The operand has this number of dimensions.   Errors:  ShapeError.
 inline void check_rank(const Tensor& t, int rank, std::string_view op, std::string_view operand) {
   if (t.rank() != rank) [[unlikely]]
-    raise<ShapeError>(op, ": ", operand, " must have rank ", rank, ", got ", t);
+    throw_error<ShapeError>(op, ": ", operand, " must have rank ", rank, ", got ", t);
 }
 
 /// Both have the same shape.   Errors:  ShapeError.
 inline void check_same_shape(const Tensor& a, const Tensor& b, std::string_view op) {
   if (!(a.shape() == b.shape())) [[unlikely]]
-    raise<ShapeError>(op, ": operands must have the same shape, got ", a, " and ", b);
+    throw_error<ShapeError>(op, ": operands must have the same shape, got ", a, " and ", b);
 }
 
 /// The operand has one of these element types.   Errors:  TypeError that lists them.
@@ -71,7 +71,7 @@ inline void check_dtype(const Tensor& t, std::initializer_list<DType> allowed, s
     if (!wanted.empty()) wanted += " or ";
     wanted += name(dtype);
   }
-  raise<TypeError>(op, ": ", operand, " must be ", wanted, ", got ", t);
+  throw_error<TypeError>(op, ": ", operand, " must be ", wanted, ", got ", t);
 }
 inline void check_dtype(const Tensor& t, DType dtype, std::string_view op,
                         std::string_view operand) {
@@ -81,8 +81,8 @@ inline void check_dtype(const Tensor& t, DType dtype, std::string_view op,
 /// Both have the same element type: cfm never promotes.   Errors:  TypeError.
 inline void check_same_dtype(const Tensor& a, const Tensor& b, std::string_view op) {
   if (a.dtype() != b.dtype()) [[unlikely]]
-    raise<TypeError>(op, ": operands must have the same type, got ", a, " and ", b,
-                     "; convert one with to()");
+    throw_error<TypeError>(op, ": operands must have the same type, got ", a, " and ", b,
+                           "; convert one with to()");
 }
 
 CFM_NAMESPACE_END

@@ -77,14 +77,14 @@ inline constexpr std::array<TypeEntry, 17> types{{
 inline DType to_dtype(DataType type) {
   for (const TypeEntry& e : types)
     if (e.type.code == type.code && e.type.bits == type.bits && type.lanes == 1) return e.dtype;
-  raise<TypeError>("from_dlpack: no element type of cfm has code ", type.code, ", ", type.bits,
-                   " bits, ", type.lanes, " lanes");
+  throw_error<TypeError>("from_dlpack: no element type of cfm has code ", type.code, ", ",
+                         type.bits, " bits, ", type.lanes, " lanes");
 }
 
 inline DataType to_type(DType dtype) {
   for (const TypeEntry& e : types)
     if (e.dtype == dtype) return e.type;
-  raise<TypeError>("to_dlpack: no code for ", dtype);
+  throw_error<TypeError>("to_dlpack: no code for ", dtype);
 }
 
 // What an exported struct points to.
@@ -210,8 +210,8 @@ inline Tensor from_dlpack_versioned(void* managed) {
   CFM_CHECK(managed != nullptr, "from_dlpack: the pointer is null");
   auto* const m = static_cast<detail::dlpack::ManagedVersioned*>(managed);
   if (m->version.major != 1)
-    raise<UnsupportedError>("from_dlpack: version 1 is read, got ", m->version.major, ".",
-                            m->version.minor);
+    throw_error<UnsupportedError>("from_dlpack: version 1 is read, got ", m->version.major, ".",
+                                  m->version.minor);
   return detail::dlpack::import_tensor(m, (m->flags & detail::dlpack::read_only) == 0);
 }
 

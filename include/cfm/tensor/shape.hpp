@@ -118,7 +118,7 @@ constexpr Strides row_major(const Shape& shape) {
 inline int normalize_dim(int dim, int rank, std::string_view op) {
   const int limit = rank == 0 ? 1 : rank;
   if (dim < -limit || dim >= limit)
-    raise<ShapeError>(op, ": dimension ", dim, " is outside rank ", rank);
+    throw_error<ShapeError>(op, ": dimension ", dim, " is outside rank ", rank);
   return dim < 0 ? dim + limit : dim;
 }
 

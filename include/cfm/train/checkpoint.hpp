@@ -58,22 +58,22 @@ inline std::string_view unsealed(std::string_view text, const std::string& file)
   const auto used = static_cast<std::size_t>(end - text.data());
   if (error != std::errc{} || used >= text.size() || text[used] != ' ' ||
       crc32(as_bytes(text.substr(used + 1))) != crc)
-    raise<FormatError>(file, ": damaged: the checksum of the training state is wrong");
+    throw_error<FormatError>(file, ": damaged: the checksum of the training state is wrong");
   return text.substr(used + 1);
 }
 
 inline void check_checksums(const SafetensorsFile& file, const JsonRef& checksums) {
   if (!file.unsupported.empty())
-    raise<FormatError>(file.name, ": damaged: \"", file.unsupported.front().first,
-                       "\" has no type of a checkpoint");
+    throw_error<FormatError>(file.name, ": damaged: \"", file.unsupported.front().first,
+                             "\" has no type of a checkpoint");
   for (const auto& [name, t] : file.tensors) {
     const auto wanted = checksums.find(name);
     if (!wanted || wanted->integer<std::uint32_t>() != tensor_checksum(name, t))
-      raise<FormatError>(file.name, ": damaged: the checksum of \"", name, "\" is wrong");
+      throw_error<FormatError>(file.name, ": damaged: the checksum of \"", name, "\" is wrong");
   }
   if (checksums.size() != file.tensors.size())
-    raise<FormatError>(file.name, ": damaged: ", checksums.size() - file.tensors.size(),
-                       " tensors are not there");
+    throw_error<FormatError>(file.name, ": damaged: ", checksums.size() - file.tensors.size(),
+                             " tensors are not there");
 }
 
 // The tensors whose names begin with a prefix, without it.
@@ -127,13 +127,13 @@ TrainingState load_checkpoint(const std::filesystem::path& path, M& module,
   const SafetensorsFile file = read_safetensors(path);
   const auto training = file.metadata.find("cfm.training");
   if (training == file.metadata.end())
-    raise<FormatError>(file.name, ": is no checkpoint: has no \"cfm.training\"");
+    throw_error<FormatError>(file.name, ": is no checkpoint: has no \"cfm.training\"");
   const JsonDocument document = parse_json(detail::unsealed(training->second, file.name),
                                            concat(file.name, ": cfm.training"));
   const JsonRef json = document.root();
   detail::check_checksums(file, json["checksums"]);
   if (json["model"].integer<std::uint32_t>() != detail::metadata_checksum(file.metadata))
-    raise<FormatError>(file.name, ": damaged: the checksum of the metadata is wrong");
+    throw_error<FormatError>(file.name, ": damaged: the checksum of the metadata is wrong");
   if (json["optimizer"].string() != Rule::name)
     json["optimizer"].fail("the checkpoint is of \"", json["optimizer"].string(),
                            "\", this optimizer is \"", Rule::name, "\"");

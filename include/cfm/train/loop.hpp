@@ -47,7 +47,7 @@ double >
   while (result.step < options.steps) {
     result.loss = static_cast<double>(step(result.step));
     if (!std::isfinite(result.loss))
-      raise<NumericError>("fit: the loss of step ", result.step, " is ", result.loss);
+      throw_error<NumericError>("fit: the loss of step ", result.step, " is ", result.loss);
     ++result.step;
     if (options.save_every > 0 && result.step % options.save_every == 0) save();
     if (!report(progress, {options.stage, result.step, options.steps, result.loss})) {

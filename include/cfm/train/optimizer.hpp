@@ -115,7 +115,7 @@ class Optimizer {
       const double norm = scale * gradient_norm(gradients);
       if (!std::isfinite(norm)) {
         pending_ = 0;
-        raise<NumericError>("optimizer: the norm of the gradients is ", norm);
+        throw_error<NumericError>("optimizer: the norm of the gradients is ", norm);
       }
       scale *= clip_factor(norm, *steps_.clip_norm);
     }
@@ -139,7 +139,7 @@ class Optimizer {
   double learning_rate(std::string_view name) const {
     for (const Slot& s : slots_)
       if (s.name == name) return factor_ * s.learning_rate;
-    raise<Error>("optimizer: no parameter \"", name, "\"");
+    throw_error<Error>("optimizer: no parameter \"", name, "\"");
   }
 
   /// The names of the parameters, in the order of the module.
@@ -180,18 +180,18 @@ class Optimizer {
     const auto need = [&](const std::string& name, DType dtype) {
       const Tensor* const t = take(name);
       if (t && t->dtype() == dtype && t->size() == 1) return t;
-      raise<FormatError>("optimizer state: \"", name, "\" is missing or not one ", dtype);
+      throw_error<FormatError>("optimizer state: \"", name, "\" is missing or not one ", dtype);
     };
     const auto count = [&](const std::string& name) {
       const Index value = need(name, DType::i64)->template item<std::int64_t>();
-      if (value < 0) raise<FormatError>("optimizer state: \"", name, "\" is negative");
+      if (value < 0) throw_error<FormatError>("optimizer state: \"", name, "\" is negative");
       return value;
     };
     const Index updates = count("updates"), pending = count("pending");
     const double factor = need("learning_rate_scale", DType::f64)->template item<double>();
     if (pending >= steps_.accumulate)
-      raise<FormatError>("optimizer state: ", pending, " gradients are waiting, but ",
-                         steps_.accumulate, " make an update");
+      throw_error<FormatError>("optimizer state: ", pending, " gradients are waiting, but ",
+                               steps_.accumulate, " make an update");
     std::vector<Slot> slots = slots_;
     for (Slot& s : slots) {
       s.steps = by_name.contains(s.name + ".steps") ? count(s.name + ".steps") : 0;
@@ -201,8 +201,8 @@ class Optimizer {
       s.accumulated = copy_state(s, s.name + ".accumulated", take(s.name + ".accumulated"), false);
     }
     if (taken != by_name.size()) {
-      raise<FormatError>("optimizer state: ", by_name.size() - taken,
-                         " tensors belong to no parameter of this optimizer");
+      throw_error<FormatError>("optimizer state: ", by_name.size() - taken,
+                               " tensors belong to no parameter of this optimizer");
     }
     slots_ = std::move(slots);
     updates_ = updates;
@@ -254,12 +254,12 @@ class Optimizer {
 
   static Tensor copy_state(const Slot& s, const std::string& name, const Tensor* t, bool wanted) {
     if (!t) {
-      if (wanted) raise<FormatError>("optimizer state: \"", name, "\" is missing");
+      if (wanted) throw_error<FormatError>("optimizer state: \"", name, "\" is missing");
       return Tensor();
     }
     if (t->dtype() != s.value.dtype() || !(t->shape() == s.value.shape()))
-      raise<FormatError>("optimizer state: \"", name, "\" is ", *t, ", but the parameter is ",
-                         s.value);
+      throw_error<FormatError>("optimizer state: \"", name, "\" is ", *t, ", but the parameter is ",
+                               s.value);
     return t->clone();
   }
 

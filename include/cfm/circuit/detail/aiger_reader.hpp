@@ -240,11 +240,11 @@ class AigerReader {
 
   template <class... Parts>
   [[noreturn]] void fail_line(std::size_t line, const Parts&... parts) const {
-    raise<FormatError>(in_.name(), ":", line, ":1: ", parts...);
+    throw_error<FormatError>(in_.name(), ":", line, ":1: ", parts...);
   }
   template <class... Parts>
   [[noreturn]] void fail_offset(std::size_t offset, const Parts&... parts) const {
-    raise<FormatError>(in_.name(), ":", offset, ": ", parts...);
+    throw_error<FormatError>(in_.name(), ":", offset, ": ", parts...);
   }
 
   TextCursor in_;

@@ -79,9 +79,9 @@ class NetNames {
 inline void refuse_properties(const Aig& aig, std::string_view format) {
   const Aig::Properties& p = aig.properties;
   if (!p.bad.empty() || !p.constraints.empty() || !p.fairness.empty() || !p.justice.empty())
-    raise<UnsupportedError>(format,
-                            " has no bad states, constraints, justice or fairness; "
-                            "make them outputs, or write AIGER");
+    throw_error<UnsupportedError>(format,
+                                  " has no bad states, constraints, justice or fairness; "
+                                  "make them outputs, or write AIGER");
 }
 
 }  // namespace detail

@@ -83,7 +83,7 @@ class TextCursor {
     const std::string_view before = text_.substr(0, position);
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t start = before.rfind('\n') + 1;  // 0 if there is none
-    raise<FormatError>(name_, ":", line, ":", position - start + 1, ": ", join_text(parts));
+    throw_error<FormatError>(name_, ":", line, ":", position - start + 1, ": ", join_text(parts));
   }
 
   std::string_view text_, name_;

@@ -21,7 +21,8 @@ namespace detail {
 // IoError "path: cannot <action>: <reason>" from errno.
 [[noreturn]] inline void throw_io(const std::filesystem::path& path, std::string_view action,
                                   int error = errno) {
-  raise<IoError>(path.string(), ": cannot ", action, ": ", std::generic_category().message(error));
+  throw_error<IoError>(path.string(), ": cannot ", action, ": ",
+                       std::generic_category().message(error));
 }
 
 // Closes on destruction. Reads and writes go on after signals and short transfers.

@@ -78,11 +78,11 @@ class Pickle {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    raise<FormatError>(text_.name(), ":", place_, ": ", parts...);
+    throw_error<FormatError>(text_.name(), ":", place_, ": ", parts...);
   }
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    raise<UnsupportedError>(text_.name(), ":", place_, ": ", parts...);
+    throw_error<UnsupportedError>(text_.name(), ":", place_, ": ", parts...);
   }
 
  private:

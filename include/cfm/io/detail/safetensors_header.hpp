@@ -130,7 +130,7 @@ class SafetensorsHeader {
       if (!seen) reader_.fail("tensor \"", name, "\" has no ", std::string_view(field));
     const std::uint64_t place = entry.place;
     if (const auto [at, is_new] = entries.emplace(std::move(name), std::move(entry)); !is_new)
-      raise<FormatError>(file_, ":", place, ": two tensors are named \"", at->first, "\"");
+      throw_error<FormatError>(file_, ":", place, ": two tensors are named \"", at->first, "\"");
   }
 
   const SafetensorsType* read_type(std::string_view tensor) {
@@ -172,7 +172,8 @@ inline void check_safetensors_layout(const SafetensorsEntries& entries, std::uin
   for (const auto* named : by_offset) {
     const SafetensorsEntry* const entry = &named->second;
     const auto fail = [&](const auto&... parts) {
-      raise<FormatError>(file, ":", entry->place, ": tensor \"", named->first, "\": ", parts...);
+      throw_error<FormatError>(file, ":", entry->place, ": tensor \"", named->first,
+                               "\": ", parts...);
     };
     if (entry->begin != start)
       fail("data begins at ", entry->begin, ", wanted ", start, ": no holes, no overlap");
@@ -194,8 +195,8 @@ inline void check_safetensors_layout(const SafetensorsEntries& entries, std::uin
     start = entry->end;
   }
   if (start != buffer)
-    raise<FormatError>(file, ":0: the tensors take ", start, " bytes, the file has ", buffer,
-                       " bytes behind its header");
+    throw_error<FormatError>(file, ":0: the tensors take ", start, " bytes, the file has ", buffer,
+                             " bytes behind its header");
 }
 
 }  // namespace detail

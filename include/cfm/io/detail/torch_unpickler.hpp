@@ -154,9 +154,9 @@ class TorchUnpickler {
     const std::span<const std::byte> all(bytes.data(), bytes.bytes());
     constexpr std::string_view old_magic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8";
     if (as_text(all).starts_with(old_magic))
-      raise<UnsupportedError>(name,
-                              ":0: a checkpoint of torch before 1.6, which is no zip "
-                              "archive; load and save it with a newer torch");
+      throw_error<UnsupportedError>(name,
+                                    ":0: a checkpoint of torch before 1.6, which is no zip "
+                                    "archive; load and save it with a newer torch");
     return ZipArchive(all, name);
   }
 
@@ -169,7 +169,7 @@ class TorchUnpickler {
 
   template <class... Parts>
   [[noreturn]] void fail_at(std::uint64_t offset, const Parts&... parts) const {
-    raise<FormatError>(archive_.name(), ":", offset, ": ", parts...);
+    throw_error<FormatError>(archive_.name(), ":", offset, ": ", parts...);
   }
 
   Storage load(const Machine& machine, const std::string& key, DType dtype);

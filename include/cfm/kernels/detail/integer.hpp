@@ -25,7 +25,7 @@ auto visit_integer(DType dtype, const F& f) {
     case DType::u16: return f(std::type_identity<std::uint16_t>{});
     case DType::u32: return f(std::type_identity<std::uint32_t>{});
     case DType::u64: return f(std::type_identity<std::uint64_t>{});
-    default: raise<TypeError>("wanted an integer type, got ", dtype);
+    default: throw_error<TypeError>("wanted an integer type, got ", dtype);
   }
 }
 

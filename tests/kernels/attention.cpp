@@ -1,0 +1,234 @@
+#include <cfm/kernels/attention.hpp>
+
+#include "../reference/attention.hpp"
+#include "support.hpp"
+
+using namespace cfm;
+
+namespace {
+
+using Visible = std::function<double(Index, Index, Index, Index, double)>;
+
+template <class T>
+Tensor random4(Index a, Index b, Index c, Index d, std::uint64_t seed, double scale = 1) {
+  return Tensor::from(std::span<const T>(test::normals<T>(a * b * c * d, seed, scale)),
+                      {a, b, c, d});
+}
+
+// sin(a k + b), the generator of the published golden values.
+Tensor sines(const Shape& shape, double a, double b) {
+  Tensor out = Tensor::empty(shape, DType::f64);
+  double k = 0;
+  for (double& x : out.span<double>()) x = std::sin(a * k++ + b);
+  return out;
+}
+
+struct Sizes {
+  Index batch, heads, kv_heads, queries, keys, width, v_width;
+};
+
+// Ours against the formula: values and logsumexp.
+template <class T, class Mask, class Score>
+void check(const Sizes& z, const Mask& mask, const Score& policy, const Visible& formula) {
+  const Tensor q = random4<T>(z.batch, z.heads, z.queries, z.width, 1);
+  const Tensor k = random4<T>(z.batch, z.kv_heads, z.keys, z.width, 2);
+  const Tensor v = random4<T>(z.batch, z.kv_heads, z.keys, z.v_width, 3);
+  const double scale = 1 / std::sqrt(static_cast<double>(z.width));
+  const auto want = reference::attention<T>(
+      q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), scale,
+      [&](Index b, Index h, Index i, Index j, double s) {
+        const KeyRange r = mask(QueryPlace{b, i, z.queries, z.keys});
+        const bool seen = (r.begin <= j && j < r.end) || j < r.sinks;
+        return seen ? formula(b, h, i, j, s) : -std::numeric_limits<double>::infinity();
+      });
+  Tensor out = Tensor::full({z.batch, z.heads, z.queries, z.v_width}, 7, dtype_of<T>);
+  Tensor lse = Tensor::full({z.batch, z.heads, z.queries}, 7, dtype_of<T>);
+  flash_attention(q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), out.view<T, 4>(), mask, policy,
+                  AttentionOptions<T>{.logsumexp = lse.view<T, 3>()});
+  const double bound = sizeof(T) == 4 ? 4e-6 : 1e-14;
+  double worst = 0, worst_lse = 0;
+  for (Index i = 0; i < out.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>(std::as_const(out).data<T>()[i]) -
+                                     want.out[static_cast<std::size_t>(i)]));
+  for (Index i = 0; i < lse.size(); ++i) {
+    const double got = static_cast<double>(std::as_const(lse).data<T>()[i]);
+    const double wanted = want.logsumexp[static_cast<std::size_t>(i)];
+    if (got != wanted) worst_lse = std::max(worst_lse, std::abs(got - wanted));
+  }
+  CAPTURE(z.queries);
+  CAPTURE(z.keys);
+  CAPTURE(z.width);
+  CHECK(worst < bound);
+  CHECK(worst_lse < 3 * bound);
+}
+
+const Visible plain = [](Index, Index, Index, Index, double s) { return s; };
+
+const Sizes sweep[] = {{1, 1, 1, 1, 1, 1, 1},       {1, 1, 1, 7, 5, 3, 2},
+                       {2, 3, 3, 6, 16, 16, 16},    {1, 2, 1, 13, 40, 20, 24},
+                       {1, 4, 2, 97, 70, 8, 9},     {1, 1, 1, 5, 390, 33, 17},
+                       {1, 2, 2, 100, 801, 64, 64}, {2, 6, 2, 1, 385, 32, 48}};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("attention: every mask equals the formula", T, float, double) {
+  const Index lengths[] = {30, 3};
+  for (const Sizes& z : sweep) {
+    check<T>(z, AllKeys{}, PlainScores{}, plain);
+    check<T>(z, Causal{}, PlainScores{}, plain);
+    check<T>(z, SlidingWindow{.left = 4, .right = 2}, PlainScores{}, plain);
+    check<T>(z, SlidingWindow{.left = 9, .sinks = 3}, PlainScores{}, plain);
+    check<T>(z, KeyLengths{lengths}, PlainScores{}, plain);
+    check<T>(z, BothMasks{Causal{}, KeyLengths{lengths}}, PlainScores{}, plain);
+  }
+}
+
+TEST_CASE_TEMPLATE("attention: every score policy equals the formula", T, float, double) {
+  for (const Sizes& z : sweep) {
+    const Alibi alibi = Alibi::for_heads(z.heads);
+    const auto position = [&](Index i, Index j) {
+      return static_cast<double>(i + z.keys - z.queries - j);
+    };
+    check<T>(z, Causal{}, alibi, [&](Index, Index h, Index i, Index j, double s) {
+      return s - alibi.slopes[static_cast<std::size_t>(h)] * std::abs(position(i, j));
+    });
+    check<T>(z, AllKeys{}, SoftCap{0.7},
+             [](Index, Index, Index, Index, double s) { return 0.7 * std::tanh(s / 0.7); });
+    const Tensor bias = random4<T>(1, z.heads, z.queries, z.keys, 5);
+    const View<const T, 4> b = bias.view<T, 4>();
+    check<T>(z, AllKeys{}, ScoreBias<T>{b}, [&](Index, Index h, Index i, Index j, double s) {
+      return s + static_cast<double>(b(0, h, i, j));
+    });
+    check<T>(
+        z, Causal{}, [](auto s, auto distance) { return s - distance * 0.25f; },
+        [&](Index, Index, Index i, Index j, double s) { return s - 0.25 * position(i, j); });
+  }
+}
+
+TEST_CASE("attention: packed sequences equal their own attention, bit for bit") {
+  const Index offsets[] = {0, 5, 5, 30, 41};
+  const Tensor q = random4<float>(1, 2, 41, 16, 1), k = random4<float>(1, 2, 41, 16, 2),
+               v = random4<float>(1, 2, 41, 16, 3);
+  const Tensor all = flash_attention(q, k, v, PackedSequences{offsets});
+  for (int s = 0; s < 4; ++s) {
+    const auto part = [&](const Tensor& t) { return t.slice(2, offsets[s], offsets[s + 1]); };
+    if (offsets[s] == offsets[s + 1]) continue;
+    const Tensor alone = flash_attention(part(q), part(k), part(v));
+    const Tensor among = part(all).contiguous();
+    const auto a = alone.span<float>(), b = among.span<float>();
+    for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
+  }
+  const Tensor outside = random4<float>(1, 2, 42, 16, 1);
+  CHECK_THROWS_WITH_AS(flash_attention(outside, outside, outside, PackedSequences{offsets}),
+                       doctest::Contains("lies in none"), Error);
+}
+
+TEST_CASE("attention: the published golden values") {
+  const Tensor q = sines({1, 1, 3, 2}, 0.9, 0.1), k = sines({1, 1, 3, 2}, 0.6, 0.5),
+               v = sines({1, 1, 3, 2}, 1.1, 0.2);
+  const auto run = [&](const auto& mask, const std::vector<double>& out,
+                       const std::vector<double>& lse) {
+    Tensor o = Tensor::empty({1, 1, 3, 2}, DType::f64), l = Tensor::empty({1, 1, 3}, DType::f64);
+    flash_attention(q.view<double, 4>(), k.view<double, 4>(), v.view<double, 4>(),
+                    o.view<double, 4>(), mask, PlainScores{},
+                    AttentionOptions<double>{.logsumexp = l.view<double, 3>()});
+    for (std::size_t i = 0; i < out.size(); ++i)
+      CHECK(std::abs(o.span<double>()[i] - out[i]) < 1e-8);
+    for (std::size_t i = 0; i < lse.size(); ++i)
+      CHECK(std::abs(l.span<double>()[i] - lse[i]) < 1e-8);
+  };
+  run(AllKeys{}, {0.154653094, 0.153462031, 0.162749994, 0.04563107, -0.393995906, -0.176310285},
+      {1.448053441, 1.62904992, 0.70553862});
+  run(Causal{}, {0.198669331, 0.963558185, 0.47352586, 0.205882057},
+      {0.564121181, 1.391029787, 0.70553862});
+  const std::vector<double> eight = Alibi::for_heads(8).slopes,
+                            twelve = Alibi::for_heads(12).slopes;
+  for (std::size_t h = 0; h < 8; ++h) {
+    CHECK(eight[h] == std::exp2(-static_cast<double>(h + 1)));
+    CHECK(twelve[h] == eight[h]);
+  }
+  const double rest[] = {0.707106781, 0.353553391, 0.176776695, 0.088388348};
+  for (std::size_t h = 0; h < 4; ++h) CHECK(std::abs(twelve[8 + h] - rest[h]) < 1e-9);
+}
+
+TEST_CASE_TEMPLATE("attention: a query gives the same bits alone and among others, at any strides",
+                   T, float, double) {
+  const Tensor q = random4<T>(2, 4, 131, 24, 1), k = random4<T>(2, 2, 500, 24, 2),
+               v = random4<T>(2, 2, 500, 40, 3);
+  const Tensor all = flash_attention(q, k, v, SlidingWindow{.left = 420, .sinks = 2});
+  for (Index i : {0, 5, 96, 130}) {
+    // Alone the query stands at the last key, so later keys go.
+    const Index keys = 500 - 130 + i;
+    const Tensor one = flash_attention(q.slice(2, i, i + 1), k.slice(2, 0, keys),
+                                       v.slice(2, 0, keys), SlidingWindow{.left = 420, .sinks = 2});
+    const Tensor want = all.slice(2, i, i + 1).contiguous();
+    CHECK(std::equal(one.span<T>().begin(), one.span<T>().end(), want.span<T>().begin()));
+  }
+  const auto other_order = [](const Tensor& t) {
+    return t.transpose(1, 2).contiguous().transpose(1, 2);
+  };
+  const Tensor strided = flash_attention(other_order(q), other_order(k), other_order(v),
+                                         SlidingWindow{.left = 420, .sinks = 2});
+  CHECK(std::equal(strided.span<T>().begin(), strided.span<T>().end(), all.span<T>().begin()));
+}
+
+TEST_CASE("attention: the same bits for any number of threads") {
+  const Tensor q = random4<float>(1, 4, 200, 32, 1), k = random4<float>(1, 1, 300, 32, 2);
+  test::check_threads([&] {
+    const Tensor out = flash_attention(q, k, k, Causal{});
+    return std::vector<float>(out.span<float>().begin(), out.span<float>().end());
+  });
+}
+
+TEST_CASE("attention: queries that see nothing give zeros, whatever the others see") {
+  const Tensor q = random4<float>(1, 1, 9, 8, 1), k = random4<float>(1, 1, 4, 8, 2);
+  const Tensor out = flash_attention(q, k, k, Causal{});  // 9 queries, 4 keys: five see none
+  for (Index i = 0; i < 5; ++i)
+    for (Index e = 0; e < 8; ++e) CHECK(out.view<float, 4>()(0, 0, i, e) == 0.0f);
+  CHECK(out.view<float, 4>()(0, 0, 5, 0) == k.view<float, 4>()(0, 0, 0, 0));
+  const Tensor none = flash_attention(q, k.slice(2, 0, 0), k.slice(2, 0, 0));
+  for (float x : none.span<float>()) CHECK(x == 0.0f);
+  CHECK(flash_attention(q.slice(2, 0, 0), k, k).size() == 0);
+}
+
+TEST_CASE(
+    "attention: large scores do not overflow, a constant moves the logsumexp alone, NaN stays") {
+  const Tensor q = random4<float>(1, 1, 20, 16, 1, 100), k = random4<float>(1, 1, 50, 16, 2, 100);
+  const Tensor v = random4<float>(1, 1, 50, 16, 3);
+  const Tensor sharp = flash_attention(q, k, v);
+  for (float x : sharp.span<float>()) CHECK(std::isfinite(x));
+
+  const Tensor small = random4<float>(1, 1, 20, 16, 1);
+  Tensor lse[2] = {Tensor::empty({1, 1, 20}), Tensor::empty({1, 1, 20})};
+  Tensor out[2] = {Tensor::empty({1, 1, 20, 16}), Tensor::empty({1, 1, 20, 16})};
+  for (int shifted = 0; shifted < 2; ++shifted) {
+    const Tensor bias = Tensor::full({1, 1, 1, 1}, shifted == 1 ? 8.0 : 0.0);
+    flash_attention(small.view<float, 4>(), v.view<float, 4>(), v.view<float, 4>(),
+                    out[shifted].view<float, 4>(), AllKeys{},
+                    ScoreBias<float>{bias.view<float, 4>()},
+                    AttentionOptions<float>{.logsumexp = lse[shifted].view<float, 3>()});
+  }
+  for (Index i = 0; i < 20; ++i)
+    CHECK(lse[1].span<float>()[static_cast<std::size_t>(i)] ==
+          doctest::Approx(lse[0].span<float>()[static_cast<std::size_t>(i)] + 8));
+  for (std::size_t i = 0; i < 320; ++i)
+    CHECK(out[1].span<float>()[i] == doctest::Approx(out[0].span<float>()[i]).epsilon(1e-4));
+
+  Tensor broken = small.clone();
+  broken.span<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  const Tensor got = flash_attention(broken, v, v);
+  CHECK(std::isnan(got.span<float>()[0]));
+  CHECK(std::isfinite(got.span<float>()[16]));
+}
+
+TEST_CASE("attention: what does not fit is reported") {
+  const Tensor q = random4<float>(1, 4, 5, 8, 1), k = random4<float>(1, 3, 6, 8, 2),
+               narrow = random4<float>(1, 4, 6, 7, 2);
+  CHECK_THROWS_WITH_AS(flash_attention(q, k, k), doctest::Contains("a multiple of those of keys"),
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(flash_attention(q, narrow, narrow), doctest::Contains("do not fit"),
+                       ShapeError);
+  CHECK_THROWS_AS(flash_attention(q, q, q.to(DType::f64)), TypeError);
+  CHECK_THROWS_AS(flash_attention(q.to(DType::i32), q.to(DType::i32), q.to(DType::i32)), TypeError);
+  CHECK_THROWS_AS(flash_attention(q, q, q.squeeze(0)), ShapeError);
+}
