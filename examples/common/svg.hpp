@@ -165,8 +165,13 @@ struct Axis {
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     double step = power * (rough / power < 2 ? 2 : rough / power < 5 ? 5 : 10);
     if (log) step = std::max(1.0, std::round(step));
+    const bool few = log && high - low < 2.5;  // decades: 2 and 5 within them have room too
     for (double t = std::ceil(low / step) * step; t <= high + 1e-9 * step; t += step)
       out.push_back(log ? std::pow(10.0, t) : (std::fabs(t) < 1e-9 * step ? 0.0 : t));
+    for (double t = std::floor(low); few && t <= high; ++t)
+      for (double within : {2.0, 5.0})
+        if (const double v = within * std::pow(10.0, t); warp(v) >= low && warp(v) <= high)
+          out.push_back(v);
     return out;
   }
 };
@@ -207,6 +212,13 @@ inline Svg chart(const std::vector<Series>& series, const ChartOptions& options 
   svg.text((x.from + x.to) / 2, options.height - 12, options.x_label, 13, Anchor::middle);
   svg.text(18, (y.from + y.to) / 2, options.y_label, 13, Anchor::middle, "#222", -90);
   svg.text((x.from + x.to) / 2, 24, options.title, 15, Anchor::middle);
+  // The legend stands at the right, or at the left if curves pass there.
+  double legend = x.to - 150;
+  const double legend_end = y.to + 18 + 16 * static_cast<double>(series.size());
+  for (const Series& s : series)
+    for (const auto& p : s.points)
+      if (drawn(p) && x.pixel(p.first) > x.to - 190 && y.pixel(p.second) < legend_end)
+        legend = x.from + 12;
   for (std::size_t i = 0; i < series.size(); ++i) {
     const Series& s = series[i];
     const std::string color = s.color.empty() ? palette[i % std::size(palette)] : s.color;
@@ -217,8 +229,8 @@ inline Svg chart(const std::vector<Series>& series, const ChartOptions& options 
     if (s.markers)
       for (const auto& [px, py] : pixels) svg.circle(px, py, 3, {.fill = color, .stroke = {}});
     const double row = y.to + 18 + 16 * static_cast<double>(i);
-    svg.rect(x.to - 150, row - 9, 10, 10, {.fill = color, .stroke = {}});
-    svg.text(x.to - 135, row, s.name, 11);
+    svg.rect(legend, row - 9, 10, 10, {.fill = color, .stroke = {}});
+    svg.text(legend + 15, row, s.name, 11);
   }
   return svg;
 }
