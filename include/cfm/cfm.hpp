@@ -57,6 +57,7 @@
 
 #include <cfm/kernels/accumulate.hpp>
 #include <cfm/kernels/attention.hpp>
+#include <cfm/kernels/attention_backward.hpp>
 #include <cfm/kernels/attention_masks.hpp>
 #include <cfm/kernels/attention_scores.hpp>
 #include <cfm/kernels/batch_norm.hpp>
@@ -108,6 +109,7 @@
 #include <cfm/autograd/arena.hpp>
 #include <cfm/autograd/gradcheck.hpp>
 #include <cfm/autograd/ops_activation.hpp>
+#include <cfm/autograd/ops_attention.hpp>
 #include <cfm/autograd/ops_aggregate.hpp>
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_index.hpp>

@@ -152,6 +152,22 @@ inline void attention_values(const detail::AttentionTile<T>& t) {
   }
 }
 
+// For the backward pass. In: scores and dp = dout v^T of one row. Out: its weights in place of the
+// scores, the gradient of the scores in place of dp.
+template <class T>
+inline void attention_row_back(Index keys, T logsumexp, T dot, T* HWY_RESTRICT scores,
+                               T* HWY_RESTRICT dp) {
+  const hn::ScalableTag<T> d;
+  const auto log2e = constant(d, 1.4426950408889634074);
+  const auto shift = hn::Set(d, logsumexp * static_cast<T>(1.4426950408889634074));
+  const auto mean = hn::Set(d, dot);
+  each_vector<T>(keys, [&](Index j, Index count) HWY_ATTR {
+    const auto p = exp2_nonpositive(d, hn::MulSub(load_some(d, scores + j, count), log2e, shift));
+    store_some(d, p, scores + j, count);
+    store_some(d, hn::Mul(p, hn::Sub(load_some(d, dp + j, count), mean)), dp + j, count);
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();

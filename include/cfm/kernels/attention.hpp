@@ -8,6 +8,7 @@
 #include <cfm/kernels/attention_masks.hpp>
 #include <cfm/kernels/attention_scores.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
+#include <cfm/kernels/detail/visible_keys.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_NAMESPACE_BEGIN
@@ -23,42 +24,6 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 namespace isa_detail {
-
-// The keys that a tile of queries sees.
-struct TileRanges {
-  KeyRange row[detail::gemm_rows];
-  Index begin = 0, end = 0;  // first and last visible, whatever lies between
-
-  template <class Mask>
-  TileRanges(Index rows, const Mask& mask, const QueryPlace* places) {
-    for (Index r = 0; r < rows; ++r) {
-      KeyRange range = mask(places[r]);
-      const Index keys = places[r].keys;
-      range.begin = std::clamp<Index>(range.begin, 0, keys);
-      range.end = std::clamp<Index>(range.end, range.begin, keys);
-      range.sinks = std::clamp<Index>(range.sinks, 0, range.begin);
-      row[r] = range;
-      const Index first = range.sinks > 0 ? 0 : range.begin;
-      const Index last = range.begin < range.end ? range.end : range.sinks;
-      if (first >= last) continue;
-      begin = begin == end ? first : std::min(begin, first);
-      end = std::max(end, last);
-    }
-  }
-
-  bool sees(Index from, Index to) const { return begin < to && from < end; }
-
-  // Hides what row r does not see of keys from .. to.
-  template <class T>
-  void hide(Index r, Index from, Index to, T* scores) const {
-    constexpr T hidden = -std::numeric_limits<T>::infinity();
-    const KeyRange& range = row[r];
-    const auto at = [&](Index key) { return std::clamp<Index>(key - from, 0, to - from); };
-    std::fill(scores + at(range.sinks), scores + std::max(at(range.sinks), at(range.begin)),
-              hidden);
-    std::fill(scores + at(range.end), scores + (to - from), hidden);
-  }
-};
 
 // A block of queries that share a head of keys: row r is query r % queries of head r / queries of
 // the group.
@@ -92,9 +57,9 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
     QueryPlace places[six];
     const Index n = std::min(six, rows - tile * six);
     for (Index r = 0; r < n; ++r) places[r] = place_of(tile * six + r);
-    return TileRanges(n, mask, places);
+    return detail::VisibleKeys(n, mask, places);
   };
-  std::vector<TileRanges> ranges;
+  std::vector<detail::VisibleKeys> ranges;
   ranges.reserve(static_cast<std::size_t>(tiles));
   for (Index tile = 0; tile < tiles; ++tile) {
     ranges.push_back(tile_ranges(tile));
@@ -107,7 +72,7 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
 
   for (Index from = 0; from < keys; from += detail::attention_keys) {
     const Index to = std::min(keys, from + detail::attention_keys);
-    const auto sees = [&](const TileRanges& tile) { return tile.sees(from, to); };
+    const auto sees = [&](const detail::VisibleKeys& tile) { return tile.sees(from, to); };
     if (std::none_of(ranges.begin(), ranges.end(), sees)) continue;
     const T* const kb = &k(batch, kv_head, from, Index{0});
     const T* const vb = &v(batch, kv_head, from, Index{0});
@@ -115,7 +80,7 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
     if (!v_in_place)
       CFM_CALL(gemm_pack_b)(to - from, v_width, vb, v.stride[2], Index{1}, packed_v.data());
     for (Index tile = 0; tile < tiles; ++tile) {
-      const TileRanges& visible = ranges[static_cast<std::size_t>(tile)];
+      const detail::VisibleKeys& visible = ranges[static_cast<std::size_t>(tile)];
       if (!sees(visible)) continue;
       const Index r0 = tile * six, end = std::min(to, visible.end);
       const detail::AttentionTile<T> t{std::min(six, rows - r0),
@@ -154,6 +119,11 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
           sums[r] == T{0} ? -std::numeric_limits<T>::infinity()
                           : largest[r] * static_cast<T>(0.69314718055994530942) + std::log(sums[r]);
   }
+}
+
+// The tensor, or a copy of it with dense rows.
+inline Tensor dense_rows_of(const Tensor& t) {
+  return t.size() == 0 || t.strides().back() == 1 ? t : t.contiguous();
 }
 
 }  // namespace isa_detail
@@ -212,32 +182,46 @@ void flash_attention(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
   });
 }
 
-/// The same for tensors.   Shapes:  as above; [heads, queries, width] and [queries, width] too.
+/// The result of attention on tensors, and what its backward pass needs.
+struct AttentionResult {
+  Tensor out;        ///< [batch, heads, queries, v width]
+  Tensor logsumexp;  ///< [batch, heads, queries]
+};
+
+/// The same for tensors, with the logsumexp.   Shapes:  [batch, heads, positions, width] each.
 /// Errors:  TypeError unless all are f32 or all f64; ShapeError.
+template <AttentionMask Mask = AllKeys, class Score = PlainScores>
+AttentionResult flash_attention_result(const Tensor& q, const Tensor& k, const Tensor& v,
+                                       const Mask& mask = {}, const Score& score = {}) {
+  CFM_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
+            "flash_attention: q, k and v must have one type", q, k, v, q.dtype());
+  CFM_CHECK(q.rank() == 4 && k.rank() == 4 && v.rank() == 4,
+            "flash_attention: wants [batch, heads, positions, width]", q, k, v);
+  return visit_real(q.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
+    AttentionResult result{Tensor::empty({q.size(0), q.size(1), q.size(2), v.size(3)}, q.dtype()),
+                           Tensor::empty({q.size(0), q.size(1), q.size(2)}, q.dtype())};
+    if constexpr (ScorePolicy<Score, T>) {
+      const Tensor qd = isa_detail::dense_rows_of(q), kd = isa_detail::dense_rows_of(k);
+      const Tensor vd = isa_detail::dense_rows_of(v);
+      flash_attention<T>(qd.view<T, 4>(), kd.view<T, 4>(), vd.view<T, 4>(), result.out.view<T, 4>(),
+                         mask, score,
+                         AttentionOptions<T>{.logsumexp = result.logsumexp.view<T, 3>()});
+    } else {
+      throw_error<TypeError>("flash_attention: the score policy does not take ", q.dtype());
+    }
+    return result;
+  });
+}
+
+/// The same without; [heads, positions, width] and [positions, width] too.
 template <AttentionMask Mask = AllKeys, class Score = PlainScores>
 Tensor flash_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask = {},
                        const Score& score = {}) {
-  CFM_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
-            "flash_attention: q, k and v must have one type", q, k, v, q.dtype());
-  CFM_CHECK(q.rank() >= 2 && q.rank() <= 4 && k.rank() == q.rank() && v.rank() == q.rank(),
+  CFM_CHECK(q.rank() >= 2 && k.rank() == q.rank() && v.rank() == q.rank(),
             "flash_attention: wants [batch, heads, positions, width]", q, k, v);
   if (q.rank() < 4)
     return flash_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), mask, score).squeeze(0);
-  return visit_real(q.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
-    if constexpr (ScorePolicy<Score, T>) {
-      const auto dense = [](const Tensor& t) {
-        return t.size() == 0 || t.strides()[3] == 1 ? t : t.contiguous();
-      };
-      const Tensor qd = dense(q), kd = dense(k), vd = dense(v);
-      Tensor out = Tensor::empty({q.size(0), q.size(1), q.size(2), v.size(3)}, q.dtype());
-      flash_attention<T>(qd.view<T, 4>(), kd.view<T, 4>(), vd.view<T, 4>(), out.view<T, 4>(), mask,
-                         score);
-      return out;
-    } else {
-      throw_error<TypeError>("flash_attention: the score policy does not take ", q.dtype());
-      return Tensor();
-    }
-  });
+  return flash_attention_result(q, k, v, mask, score).out;
 }
 
 CFM_ISA_NAMESPACE_END

@@ -30,6 +30,7 @@ concept RowScorePolicy = requires(const P& policy, ScoreRow<T> row) {
 
 /// Scores as they are.
 struct PlainScores {
+  static constexpr bool shifts = true;  ///< the derivative by the score is 1
   template <Real T>
   void operator()(const ScoreRow<T>&) const {}
 };
@@ -37,6 +38,7 @@ struct PlainScores {
 /// score - slope[head] |distance|.
 /// Source:  O. Press et al., "Train short, test long", ICLR 2022.
 struct Alibi {
+  static constexpr bool shifts = true;
   std::vector<double> slopes;  ///< one a head
 
   /// The published slopes: 2^(-8 (h + 1) / n) for n heads, n a power of two; else those of the next
@@ -65,6 +67,7 @@ struct Alibi {
 /// score + bias[batch, head, query, key]; extents of 1 serve all. -infinity hides a key.
 template <Real T>
 struct ScoreBias {
+  static constexpr bool shifts = true;
   View<const T, 4> bias;
 
   void operator()(const ScoreRow<T>& row) const {
@@ -89,6 +92,16 @@ struct SoftCap {
     const T c = static_cast<T>(cap), inverse = static_cast<T>(1 / cap);
     isa_detail::map_chunk(
         row.keys, [&](auto s) { return tanh(s * inverse) * c; }, row.scores, row.scores);
+  }
+
+  /// d times the derivative by the score; the row holds what came out.
+  template <Real T>
+  void gradient(const ScoreRow<T>& row, T* d) const {
+    const T inverse = static_cast<T>(1 / cap);
+    for (Index i = 0; i < row.keys; ++i) {
+      const T y = row.scores[i] * inverse;  // a hidden key has no weight, so d is 0 there
+      d[i] *= y >= -1 ? 1 - y * y : 0;
+    }
   }
 };
 
@@ -115,5 +128,11 @@ void apply_scores(const Policy& policy, const ScoreRow<T>& row) {
 /// What attention takes as a score policy: a row policy, or a lane-wise f(score, distance).
 template <class P, class T>
 concept ScorePolicy = RowScorePolicy<P, T> || LaneFunction2<P, T>;
+
+/// A score policy that the backward pass can take: it only shifts scores, or has a gradient.
+template <class P, class T>
+concept DifferentiableScore = ScorePolicy<P, T> &&(
+    requires { requires P::shifts; } ||
+    requires(const P& policy, ScoreRow<T> row, T* d) { policy.gradient(row, d); });
 
 CFM_ISA_NAMESPACE_END

@@ -3,6 +3,7 @@
 #ifndef CFM_KERNELS_MATMUL_INL_HPP_
 #define CFM_KERNELS_MATMUL_INL_HPP_
 #include <algorithm>
+#include <type_traits>
 
 #include <cfm/kernels/dispatch.hpp>
 #include <cfm/tensor/view.hpp>
@@ -137,6 +138,11 @@ inline Index gemm_width(const detail::Gemm<T>&) {
 // Elements that gemm_pack_a writes.
 constexpr Index gemm_packed_a(Index m, Index kc) { return m * ((kc + 3) / 4 * 4); }
 
+// Vectors of four floats exist, and so do shuffles.
+template <class T>
+inline constexpr bool four_floats =
+    std::is_same_v<T, float> && block_of(hn::ScalableTag<float>()) == 4;
+
 // Rows of a, six by six, each group as [kc / 4][rows of the group][4]. Where kc is no multiple of
 // four, the last places stay unwritten, and the tiles do not read them.
 template <class T>
@@ -145,6 +151,17 @@ inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
   for (Index i = 0; i < m; i += detail::gemm_rows, a += detail::gemm_rows * a_row) {
     const Index rows = std::min(detail::gemm_rows, m - i);
     Index k = 0;
+    if constexpr (four_floats<T>) {  // a read across: transposed four by four
+      const hn::CappedTag<float, 4> d;
+      if (a_row == 1 && rows == detail::gemm_rows)
+        for (; k + 4 <= kc; k += 4, to += 4 * detail::gemm_rows) {
+          hn::Vec<decltype(d)> v[4];
+          load_transposed(d, a + k * a_col, a_col, v);
+          for (int u = 0; u < 4; ++u) hn::StoreU(v[u], d, to + 4 * u);
+          load_transposed(d, a + 2 + k * a_col, a_col, v);
+          for (int u = 2; u < 4; ++u) hn::StoreU(v[u], d, to + 4 * (u + 2));
+        }
+    }
     for (; k + 4 <= kc; k += 4)
       for (Index r = 0; r < rows; ++r, to += 4) {
         const T* const from = a + r * a_row + k * a_col;
@@ -212,7 +229,7 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
 // change the result.
 template <class T>
 inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
-                       T* packed_a) {
+                       T* packed_a, Index packed_terms) {
   const Index width = 2 * lanes_of<T>();
   const T* const a = g.a + k0 * g.a_col;
   if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
@@ -220,7 +237,7 @@ inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* pa
   const Index group = gemm_packed_a(detail::gemm_rows, kc);
   for (Index j = 0; j < g.n; j += width) {
     const Index columns = std::min(width, g.n - j);
-    const T* const b = packed_b != nullptr ? packed_b + j * kc : g.b + k0 * g.b_row + j;
+    const T* const b = packed_b != nullptr ? packed_b + j * packed_terms : g.b + k0 * g.b_row + j;
     const Index ldb = packed_b != nullptr ? width : g.b_row;
     const T* pa = packed_a;
     for (Index i = 0; i < g.m; i += detail::gemm_rows) {

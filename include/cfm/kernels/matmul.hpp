@@ -47,7 +47,7 @@ void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
                           i += row_block)
                        CFM_CALL(gemm_terms)
                        (part.part(i, std::min(row_block, g.m - i), 0, part.n), k0, kc,
-                        static_cast<const T*>(packed_b.data()), packed_a.data());
+                        static_cast<const T*>(packed_b.data()), packed_a.data(), kc);
                    });
     }
   }
@@ -91,7 +91,7 @@ void gemm_one(const detail::Gemm<T>& g) {
     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block)
       CFM_CALL(gemm_terms)
       (part, k0, std::min(detail::gemm_k_block, g.k - k0), static_cast<const T*>(nullptr),
-       static_cast<T*>(nullptr));
+       static_cast<T*>(nullptr), Index{0});
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), width);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
     columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, 256); });

@@ -1,0 +1,76 @@
+#include <cfm/autograd/ops_attention.hpp>
+
+#include "check.hpp"
+
+using namespace cfm;
+using namespace cfm::test;
+
+namespace {
+
+template <class Mask, class Score = PlainScores>
+void check_attention(const Mask& mask, const Score& score = {}) {
+  const Index sizes[][6] = {{1, 1, 1, 3, 3, 2}, {1, 2, 1, 7, 5, 3}, {2, 2, 2, 4, 9, 5}};
+  for (const auto& z : sizes) {
+    const Index keys = z[4];
+    CAPTURE(keys);
+    check_gradients(
+        [&](const std::vector<Var>& v) {
+          return std::vector<Var>{flash_attention(v[0], v[1], v[2], mask, score)};
+        },
+        {random({z[0], z[1], z[3], z[5]}, 1), random({z[0], z[2], z[4], z[5]}, 2),
+         random({z[0], z[2], z[4], 4}, 3)});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("attention: gradients under every mask") {
+  const Index lengths[] = {4, 2};
+  check_attention(AllKeys{});
+  check_attention(Causal{});  // where there are more queries than keys, some see nothing
+  check_attention(SlidingWindow{.left = 2, .right = 1});
+  check_attention(SlidingWindow{.left = 1, .sinks = 2});
+  check_attention(KeyLengths{lengths});
+  check_attention(BothMasks{Causal{}, KeyLengths{lengths}});
+}
+
+TEST_CASE("attention: gradients under every score policy") {
+  check_attention(Causal{}, Alibi::for_heads(2));
+  check_attention(AllKeys{}, SoftCap{1.5});
+  check_attention(Causal{}, SoftCap{1.5});
+  const Tensor bias = random({1, 1, 1, 1}, 4);
+  check_attention(AllKeys{}, ScoreBias<double>{bias.view<double, 4>()});
+}
+
+TEST_CASE("attention: gradients through several blocks of queries and keys") {
+  check_gradients(
+      [](const std::vector<Var>& v) {
+        return std::vector<Var>{flash_attention(v[0], v[1], v[1], SlidingWindow{.left = 391})};
+      },
+      {random({1, 1, 101, 1}, 1), random({1, 1, 395, 1}, 2)});
+}
+
+TEST_CASE("attention: the published gradients") {
+  const auto sines = [](double a, double b) {
+    Tensor out = Tensor::empty({1, 1, 3, 2}, DType::f64);
+    double k = 0;
+    for (double& x : out.span<double>()) x = std::sin(a * k++ + b);
+    return out;
+  };
+  const auto run = [&](const auto& mask, const std::vector<std::vector<double>>& want) {
+    Tape tape;
+    const Var q = tape.leaf(sines(0.9, 0.1)), k = tape.leaf(sines(0.6, 0.5)),
+              v = tape.leaf(sines(1.1, 0.2));
+    tape.backward(flash_attention(q, k, v, mask), sines(0.4, 0.7));
+    const Tensor got[] = {tape.grad(q), tape.grad(k), tape.grad(v)};
+    for (std::size_t g = 0; g < 3; ++g)
+      for (std::size_t i = 0; i < want[g].size(); ++i)
+        CHECK(std::abs(got[g].span<double>()[i] - want[g][i]) < 1e-8);
+  };
+  run(AllKeys{}, {{0.028847041, 0.237563167, 0.08422639, 0.313178074, 0.112385346, 0.293059142},
+                  {0.147123147, 0.111948956, -0.016344638, -0.114398221, -0.130778508, 0.002449265},
+                  {0.763657752, 0.77838704, 0.856702297, 0.866266718, 0.767057837, 0.62023357}});
+  run(Causal{}, {{0, 0, -0.067931625, 0.019296055},
+                 {0.048702899, -0.099596915, -0.180122289, -0.146876015, 0.13141939, 0.24647293},
+                 {1.231198505, 1.386279754, 0.725424045, 0.631709395, 0.430795335, 0.246898179}});
+}

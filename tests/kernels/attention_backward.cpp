@@ -1,0 +1,86 @@
+#include <cfm/kernels/attention_backward.hpp>
+
+#include "support.hpp"
+
+using namespace cfm;
+
+namespace {
+
+template <class T>
+Tensor random4(Index a, Index b, Index c, Index d, std::uint64_t seed) {
+  return Tensor::from(std::span<const T>(test::normals<T>(a * b * c * d, seed)), {a, b, c, d});
+}
+
+template <class T, class Mask>
+std::vector<Tensor> gradients(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& dout,
+                              const Mask& mask) {
+  const AttentionResult r = flash_attention_result(q, k, v, mask);
+  Tensor dq = Tensor::full(q.shape(), 7, q.dtype()), dk = Tensor::full(k.shape(), 7, q.dtype()),
+         dv = Tensor::full(v.shape(), 7, q.dtype());
+  flash_attention_backward<T>({q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), r.out.view<T, 4>(),
+                               r.logsumexp.view<T, 3>(), dout.view<T, 4>()},
+                              dq.view<T, 4>(), dk.view<T, 4>(), dv.view<T, 4>(), mask);
+  return {dq, dk, dv};
+}
+
+}  // namespace
+
+TEST_CASE("attention backward: single precision follows double, whose gradients are checked") {
+  const Index sizes[][7] = {{1, 1, 1, 5, 7, 3, 2},
+                            {2, 4, 2, 100, 130, 24, 40},
+                            {1, 2, 1, 200, 800, 64, 64},
+                            {1, 1, 1, 1, 1, 1, 1}};
+  for (const auto& z : sizes) {
+    const Tensor q = random4<double>(z[0], z[1], z[3], z[5], 1),
+                 k = random4<double>(z[0], z[2], z[4], z[5], 2),
+                 v = random4<double>(z[0], z[2], z[4], z[6], 3),
+                 g = random4<double>(z[0], z[1], z[3], z[6], 4);
+    const auto want = gradients<double>(q, k, v, g, Causal{});
+    const auto f32 = [](const Tensor& t) { return t.to(DType::f32); };
+    const auto got = gradients<float>(f32(q), f32(k), f32(v), f32(g), Causal{});
+    for (std::size_t i = 0; i < 3; ++i) {
+      double worst = 0, size = 0;
+      for (Index e = 0; e < want[i].size(); ++e) {
+        const double w = want[i].data<double>()[e];
+        worst = std::max(worst, std::abs(static_cast<double>(got[i].data<float>()[e]) - w));
+        size = std::max(size, std::abs(w));
+      }
+      CHECK(worst <= 3e-6 * std::max(1.0, size));
+    }
+  }
+}
+
+TEST_CASE("attention backward: the same bits for any number of threads and any strides") {
+  const Tensor q = random4<float>(2, 2, 110, 16, 1), k = random4<float>(2, 2, 110, 16, 2),
+               g = random4<float>(2, 2, 110, 16, 3);
+  const auto flat = [](const std::vector<Tensor>& tensors) {
+    std::vector<float> out;
+    for (const Tensor& t : tensors)
+      out.insert(out.end(), t.span<float>().begin(), t.span<float>().end());
+    return out;
+  };
+  test::check_threads([&] { return flat(gradients<float>(q, k, k, g, Causal{})); });
+  const auto other_order = [](const Tensor& t) {
+    return t.transpose(1, 2).contiguous().transpose(1, 2);
+  };
+  const Tensor t = other_order(k);
+  CHECK(flat(gradients<float>(other_order(q), t, t, other_order(g), Causal{})) ==
+        flat(gradients<float>(q, k, k, g, Causal{})));
+}
+
+TEST_CASE("attention backward: what nobody sees gets zeros, what does not fit is reported") {
+  const Tensor q = random4<float>(1, 1, 6, 8, 1), k = random4<float>(1, 1, 3, 8, 2),
+               g = random4<float>(1, 1, 6, 8, 3);
+  const auto few = gradients<float>(q, k, k, g, Causal{});
+  for (std::size_t i = 0; i < 3 * 8; ++i) CHECK(few[0].span<float>()[i] == 0.0f);
+  const Index none[] = {1};
+  const auto padded = gradients<float>(q, k, k, g, KeyLengths{none});
+  for (std::size_t i = 8; i < 3 * 8; ++i) CHECK(padded[1].span<float>()[i] == 0.0f);
+  Tensor wrong = Tensor::empty({1, 1, 5, 8});
+  const AttentionResult r = flash_attention_result(q, k, k);
+  CHECK_THROWS_AS(flash_attention_backward<float>(
+                      {q.view<float, 4>(), k.view<float, 4>(), k.view<float, 4>(),
+                       r.out.view<float, 4>(), r.logsumexp.view<float, 3>(), g.view<float, 4>()},
+                      wrong.view<float, 4>(), wrong.view<float, 4>(), wrong.view<float, 4>()),
+                  ShapeError);
+}
