@@ -109,8 +109,8 @@
 #include <cfm/autograd/arena.hpp>
 #include <cfm/autograd/gradcheck.hpp>
 #include <cfm/autograd/ops_activation.hpp>
-#include <cfm/autograd/ops_attention.hpp>
 #include <cfm/autograd/ops_aggregate.hpp>
+#include <cfm/autograd/ops_attention.hpp>
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_index.hpp>
 #include <cfm/autograd/ops_loss.hpp>
