@@ -9,12 +9,6 @@ namespace {
 
 using Visible = std::function<double(Index, Index, Index, Index, double)>;
 
-template <class T>
-Tensor random4(Index a, Index b, Index c, Index d, std::uint64_t seed, double scale = 1) {
-  return Tensor::from(std::span<const T>(test::normals<T>(a * b * c * d, seed, scale)),
-                      {a, b, c, d});
-}
-
 // sin(a k + b), the generator of the published golden values.
 Tensor sines(const Shape& shape, double a, double b) {
   Tensor out = Tensor::empty(shape, DType::f64);
@@ -30,9 +24,9 @@ struct Sizes {
 // Ours against the formula: values and logsumexp.
 template <class T, class Mask, class Score>
 void check(const Sizes& z, const Mask& mask, const Score& policy, const Visible& formula) {
-  const Tensor q = random4<T>(z.batch, z.heads, z.queries, z.width, 1);
-  const Tensor k = random4<T>(z.batch, z.kv_heads, z.keys, z.width, 2);
-  const Tensor v = random4<T>(z.batch, z.kv_heads, z.keys, z.v_width, 3);
+  const Tensor q = test::normals4<T>(z.batch, z.heads, z.queries, z.width, 1);
+  const Tensor k = test::normals4<T>(z.batch, z.kv_heads, z.keys, z.width, 2);
+  const Tensor v = test::normals4<T>(z.batch, z.kv_heads, z.keys, z.v_width, 3);
   const double scale = 1 / std::sqrt(static_cast<double>(z.width));
   const auto want = reference::attention<T>(
       q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), scale,
@@ -62,7 +56,7 @@ void check(const Sizes& z, const Mask& mask, const Score& policy, const Visible&
   CHECK(worst_lse < 3 * bound);
 }
 
-const Visible plain = [](Index, Index, Index, Index, double s) { return s; };
+const Visible unchanged = [](Index, Index, Index, Index, double s) { return s; };
 
 const Sizes sweep[] = {{1, 1, 1, 1, 1, 1, 1},       {1, 1, 1, 7, 5, 3, 2},
                        {2, 3, 3, 6, 16, 16, 16},    {1, 2, 1, 13, 40, 20, 24},
@@ -74,12 +68,12 @@ const Sizes sweep[] = {{1, 1, 1, 1, 1, 1, 1},       {1, 1, 1, 7, 5, 3, 2},
 TEST_CASE_TEMPLATE("attention: every mask equals the formula", T, float, double) {
   const Index lengths[] = {30, 3};
   for (const Sizes& z : sweep) {
-    check<T>(z, AllKeys{}, PlainScores{}, plain);
-    check<T>(z, Causal{}, PlainScores{}, plain);
-    check<T>(z, SlidingWindow{.left = 4, .right = 2}, PlainScores{}, plain);
-    check<T>(z, SlidingWindow{.left = 9, .sinks = 3}, PlainScores{}, plain);
-    check<T>(z, KeyLengths{lengths}, PlainScores{}, plain);
-    check<T>(z, BothMasks{Causal{}, KeyLengths{lengths}}, PlainScores{}, plain);
+    check<T>(z, AllKeys{}, PlainScores{}, unchanged);
+    check<T>(z, Causal{}, PlainScores{}, unchanged);
+    check<T>(z, SlidingWindow{.left = 4, .right = 2}, PlainScores{}, unchanged);
+    check<T>(z, SlidingWindow{.left = 9, .sinks = 3}, PlainScores{}, unchanged);
+    check<T>(z, KeyLengths{lengths}, PlainScores{}, unchanged);
+    check<T>(z, BothMasks{Causal{}, KeyLengths{lengths}}, PlainScores{}, unchanged);
   }
 }
 
@@ -94,7 +88,7 @@ TEST_CASE_TEMPLATE("attention: every score policy equals the formula", T, float,
     });
     check<T>(z, AllKeys{}, SoftCap{0.7},
              [](Index, Index, Index, Index, double s) { return 0.7 * std::tanh(s / 0.7); });
-    const Tensor bias = random4<T>(1, z.heads, z.queries, z.keys, 5);
+    const Tensor bias = test::normals4<T>(1, z.heads, z.queries, z.keys, 5);
     const View<const T, 4> b = bias.view<T, 4>();
     check<T>(z, AllKeys{}, ScoreBias<T>{b}, [&](Index, Index h, Index i, Index j, double s) {
       return s + static_cast<double>(b(0, h, i, j));
@@ -107,8 +101,9 @@ TEST_CASE_TEMPLATE("attention: every score policy equals the formula", T, float,
 
 TEST_CASE("attention: packed sequences equal their own attention, bit for bit") {
   const Index offsets[] = {0, 5, 5, 30, 41};
-  const Tensor q = random4<float>(1, 2, 41, 16, 1), k = random4<float>(1, 2, 41, 16, 2),
-               v = random4<float>(1, 2, 41, 16, 3);
+  const Tensor q = test::normals4<float>(1, 2, 41, 16, 1),
+               k = test::normals4<float>(1, 2, 41, 16, 2),
+               v = test::normals4<float>(1, 2, 41, 16, 3);
   const Tensor all = flash_attention(q, k, v, PackedSequences{offsets});
   for (int s = 0; s < 4; ++s) {
     const auto part = [&](const Tensor& t) { return t.slice(2, offsets[s], offsets[s + 1]); };
@@ -118,7 +113,7 @@ TEST_CASE("attention: packed sequences equal their own attention, bit for bit") 
     const auto a = alone.span<float>(), b = among.span<float>();
     for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
   }
-  const Tensor outside = random4<float>(1, 2, 42, 16, 1);
+  const Tensor outside = test::normals4<float>(1, 2, 42, 16, 1);
   CHECK_THROWS_WITH_AS(flash_attention(outside, outside, outside, PackedSequences{offsets}),
                        doctest::Contains("lies in none"), Error);
 }
@@ -153,8 +148,8 @@ TEST_CASE("attention: the published golden values") {
 
 TEST_CASE_TEMPLATE("attention: a query gives the same bits alone and among others, at any strides",
                    T, float, double) {
-  const Tensor q = random4<T>(2, 4, 131, 24, 1), k = random4<T>(2, 2, 500, 24, 2),
-               v = random4<T>(2, 2, 500, 40, 3);
+  const Tensor q = test::normals4<T>(2, 4, 131, 24, 1), k = test::normals4<T>(2, 2, 500, 24, 2),
+               v = test::normals4<T>(2, 2, 500, 40, 3);
   const Tensor all = flash_attention(q, k, v, SlidingWindow{.left = 420, .sinks = 2});
   for (Index i : {0, 5, 96, 130}) {
     // Alone the query stands at the last key, so later keys go.
@@ -173,7 +168,8 @@ TEST_CASE_TEMPLATE("attention: a query gives the same bits alone and among other
 }
 
 TEST_CASE("attention: the same bits for any number of threads") {
-  const Tensor q = random4<float>(1, 4, 200, 32, 1), k = random4<float>(1, 1, 300, 32, 2);
+  const Tensor q = test::normals4<float>(1, 4, 200, 32, 1),
+               k = test::normals4<float>(1, 1, 300, 32, 2);
   test::check_threads([&] {
     const Tensor out = flash_attention(q, k, k, Causal{});
     return std::vector<float>(out.span<float>().begin(), out.span<float>().end());
@@ -181,7 +177,7 @@ TEST_CASE("attention: the same bits for any number of threads") {
 }
 
 TEST_CASE("attention: queries that see nothing give zeros, whatever the others see") {
-  const Tensor q = random4<float>(1, 1, 9, 8, 1), k = random4<float>(1, 1, 4, 8, 2);
+  const Tensor q = test::normals4<float>(1, 1, 9, 8, 1), k = test::normals4<float>(1, 1, 4, 8, 2);
   const Tensor out = flash_attention(q, k, k, Causal{});  // 9 queries, 4 keys: five see none
   for (Index i = 0; i < 5; ++i)
     for (Index e = 0; e < 8; ++e) CHECK(out.view<float, 4>()(0, 0, i, e) == 0.0f);
@@ -193,12 +189,13 @@ TEST_CASE("attention: queries that see nothing give zeros, whatever the others s
 
 TEST_CASE(
     "attention: large scores do not overflow, a constant moves the logsumexp alone, NaN stays") {
-  const Tensor q = random4<float>(1, 1, 20, 16, 1, 100), k = random4<float>(1, 1, 50, 16, 2, 100);
-  const Tensor v = random4<float>(1, 1, 50, 16, 3);
+  const Tensor q = test::normals4<float>(1, 1, 20, 16, 1, 100),
+               k = test::normals4<float>(1, 1, 50, 16, 2, 100);
+  const Tensor v = test::normals4<float>(1, 1, 50, 16, 3);
   const Tensor sharp = flash_attention(q, k, v);
   for (float x : sharp.span<float>()) CHECK(std::isfinite(x));
 
-  const Tensor small = random4<float>(1, 1, 20, 16, 1);
+  const Tensor small = test::normals4<float>(1, 1, 20, 16, 1);
   Tensor lse[2] = {Tensor::empty({1, 1, 20}), Tensor::empty({1, 1, 20})};
   Tensor out[2] = {Tensor::empty({1, 1, 20, 16}), Tensor::empty({1, 1, 20, 16})};
   for (int shifted = 0; shifted < 2; ++shifted) {
@@ -222,8 +219,8 @@ TEST_CASE(
 }
 
 TEST_CASE("attention: what does not fit is reported") {
-  const Tensor q = random4<float>(1, 4, 5, 8, 1), k = random4<float>(1, 3, 6, 8, 2),
-               narrow = random4<float>(1, 4, 6, 7, 2);
+  const Tensor q = test::normals4<float>(1, 4, 5, 8, 1), k = test::normals4<float>(1, 3, 6, 8, 2),
+               narrow = test::normals4<float>(1, 4, 6, 7, 2);
   CHECK_THROWS_WITH_AS(flash_attention(q, k, k), doctest::Contains("a multiple of those of keys"),
                        ShapeError);
   CHECK_THROWS_WITH_AS(flash_attention(q, narrow, narrow), doctest::Contains("do not fit"),

@@ -6,11 +6,6 @@ using namespace cfm;
 
 namespace {
 
-template <class T>
-Tensor random4(Index a, Index b, Index c, Index d, std::uint64_t seed) {
-  return Tensor::from(std::span<const T>(test::normals<T>(a * b * c * d, seed)), {a, b, c, d});
-}
-
 template <class T, class Mask>
 std::vector<Tensor> gradients(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& dout,
                               const Mask& mask) {
@@ -31,10 +26,10 @@ TEST_CASE("attention backward: single precision follows double, whose gradients 
                             {1, 2, 1, 200, 800, 64, 64},
                             {1, 1, 1, 1, 1, 1, 1}};
   for (const auto& z : sizes) {
-    const Tensor q = random4<double>(z[0], z[1], z[3], z[5], 1),
-                 k = random4<double>(z[0], z[2], z[4], z[5], 2),
-                 v = random4<double>(z[0], z[2], z[4], z[6], 3),
-                 g = random4<double>(z[0], z[1], z[3], z[6], 4);
+    const Tensor q = test::normals4<double>(z[0], z[1], z[3], z[5], 1),
+                 k = test::normals4<double>(z[0], z[2], z[4], z[5], 2),
+                 v = test::normals4<double>(z[0], z[2], z[4], z[6], 3),
+                 g = test::normals4<double>(z[0], z[1], z[3], z[6], 4);
     const auto want = gradients<double>(q, k, v, g, Causal{});
     const auto f32 = [](const Tensor& t) { return t.to(DType::f32); };
     const auto got = gradients<float>(f32(q), f32(k), f32(v), f32(g), Causal{});
@@ -51,8 +46,9 @@ TEST_CASE("attention backward: single precision follows double, whose gradients 
 }
 
 TEST_CASE("attention backward: the same bits for any number of threads and any strides") {
-  const Tensor q = random4<float>(2, 2, 110, 16, 1), k = random4<float>(2, 2, 110, 16, 2),
-               g = random4<float>(2, 2, 110, 16, 3);
+  const Tensor q = test::normals4<float>(2, 2, 110, 16, 1),
+               k = test::normals4<float>(2, 2, 110, 16, 2),
+               g = test::normals4<float>(2, 2, 110, 16, 3);
   const auto flat = [](const std::vector<Tensor>& tensors) {
     std::vector<float> out;
     for (const Tensor& t : tensors)
@@ -69,8 +65,8 @@ TEST_CASE("attention backward: the same bits for any number of threads and any s
 }
 
 TEST_CASE("attention backward: what nobody sees gets zeros, what does not fit is reported") {
-  const Tensor q = random4<float>(1, 1, 6, 8, 1), k = random4<float>(1, 1, 3, 8, 2),
-               g = random4<float>(1, 1, 6, 8, 3);
+  const Tensor q = test::normals4<float>(1, 1, 6, 8, 1), k = test::normals4<float>(1, 1, 3, 8, 2),
+               g = test::normals4<float>(1, 1, 6, 8, 3);
   const auto few = gradients<float>(q, k, k, g, Causal{});
   for (std::size_t i = 0; i < 3 * 8; ++i) CHECK(few[0].span<float>()[i] == 0.0f);
   const Index none[] = {1};

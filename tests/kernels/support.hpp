@@ -23,6 +23,12 @@ std::vector<T> normals(Index n, std::uint64_t seed, double scale = 1, double shi
   return out;
 }
 
+/// Normal numbers as a tensor [a, b, c, d].
+template <class T>
+Tensor normals4(Index a, Index b, Index c, Index d, std::uint64_t seed, double scale = 1) {
+  return Tensor::from(std::span<const T>(normals<T>(a * b * c * d, seed, scale)), {a, b, c, d});
+}
+
 /// op of one number, by the kernel.
 template <class T, class Op>
 T value_of(Op op, double x) {
