@@ -50,6 +50,25 @@ TEST_CASE("attention: gradients through several blocks of queries and keys") {
       {random({1, 1, 101, 1}, 1), random({1, 1, 395, 1}, 2)});
 }
 
+namespace {
+
+// A gradient in single precision only.
+struct FloatOnly {
+  template <Real T>
+  void operator()(const ScoreRow<T>&) const {}
+  void gradient(const ScoreRow<float>&, float*) const {}
+};
+
+}  // namespace
+
+TEST_CASE("attention: a policy without a gradient, and operands without a place for heads") {
+  const Var x(random({1, 1, 3, 2}, 1));
+  CHECK_THROWS_WITH_AS(flash_attention(x, x, x, AllKeys{}, FloatOnly{}),
+                       doctest::Contains("has no gradient in f64"), TypeError);
+  CHECK_THROWS_AS(flash_attention(Var(Tensor::zeros({})), x, x), TypeError);
+  CHECK_THROWS_AS(flash_attention(Var(Tensor::zeros({}, DType::f64)), x, x), ShapeError);
+}
+
 TEST_CASE("attention: the published gradients") {
   const auto sines = [](double a, double b) {
     Tensor out = Tensor::empty({1, 1, 3, 2}, DType::f64);

@@ -1,5 +1,7 @@
 #include <cfm/kernels/attention.hpp>
 
+#include <bit>
+
 #include "../reference/attention.hpp"
 #include "support.hpp"
 
@@ -99,7 +101,7 @@ TEST_CASE_TEMPLATE("attention: every score policy equals the formula", T, float,
   }
 }
 
-TEST_CASE("attention: packed sequences equal their own attention, bit for bit") {
+TEST_CASE("attention: packed sequences equal their own attention") {
   const Index offsets[] = {0, 5, 5, 30, 41};
   const Tensor q = test::normals4<float>(1, 2, 41, 16, 1),
                k = test::normals4<float>(1, 2, 41, 16, 2),
@@ -218,6 +220,37 @@ TEST_CASE(
   CHECK(std::isfinite(got.span<float>()[16]));
 }
 
+TEST_CASE("attention: rows of huge scores weigh their keys as the formula does") {
+  // Alone, or with every visible key at the same huge bias, a key keeps its weight.
+  for (float k : {1.0f, 3 * 0x1p30f, 5 * 0x1p31f, -1e30f, 3e38f, -3.4e38f}) {
+    const Tensor one = Tensor::full({1, 1, 1, 1}, 1.0), key = Tensor::full({1, 1, 1, 1}, k);
+    const AttentionResult r = flash_attention_result(one, key, one);
+    CHECK(r.out.item<float>() == 1.0f);
+    CHECK(r.logsumexp.item<float>() == k);
+  }
+  const Tensor x = test::normals4<float>(1, 1, 30, 8, 1);
+  const Tensor bias = Tensor::full({1, 1, 1, 1}, -1e30);
+  const Tensor out = flash_attention(x, x, x, AllKeys{}, ScoreBias<float>{bias.view<float, 4>()});
+  double mean = 0;
+  for (Index i = 0; i < 30; ++i) mean += static_cast<double>(x.view<float, 4>()(0, 0, i, 0)) / 30;
+  CHECK(out.view<float, 4>()(0, 0, 7, 0) == doctest::Approx(mean).epsilon(1e-5));
+}
+
+TEST_CASE("attention: NaN of any bits stays NaN, values may be one row for all keys") {
+  const Tensor q = test::normals4<float>(1, 1, 7, 4, 1), v = test::normals4<float>(1, 1, 9, 16, 2);
+  for (const std::uint32_t bits : {0x7FFFFFFFu, 0xFFFFFFFFu, 0x7F800001u}) {
+    Tensor k = test::normals4<float>(1, 1, 9, 4, 3);
+    k.view<float, 4>()(0, 0, 4, 0) = std::bit_cast<float>(bits);
+    const Tensor out = flash_attention(q, k, v);
+    for (float x : out.span<float>()) CHECK(std::isnan(x));
+  }
+  const Tensor k = test::normals4<float>(1, 1, 9, 4, 3);
+  const Tensor row = v.slice(2, 0, 1), same = flash_attention(q, k, row.expand({1, 1, 9, 16}));
+  for (Index i = 0; i < 7; ++i)
+    CHECK(same.view<float, 4>()(0, 0, i, 3) ==
+          doctest::Approx(static_cast<double>(row.view<float, 4>()(0, 0, 0, 3))).epsilon(1e-5));
+}
+
 TEST_CASE("attention: what does not fit is reported") {
   const Tensor q = test::normals4<float>(1, 4, 5, 8, 1), k = test::normals4<float>(1, 3, 6, 8, 2),
                narrow = test::normals4<float>(1, 4, 6, 7, 2);
@@ -228,4 +261,11 @@ TEST_CASE("attention: what does not fit is reported") {
   CHECK_THROWS_AS(flash_attention(q, q, q.to(DType::f64)), TypeError);
   CHECK_THROWS_AS(flash_attention(q.to(DType::i32), q.to(DType::i32), q.to(DType::i32)), TypeError);
   CHECK_THROWS_AS(flash_attention(q, q, q.squeeze(0)), ShapeError);
+  CHECK_THROWS_WITH_AS(flash_attention(q, q, q, AllKeys{}, Alibi::for_heads(2)),
+                       doctest::Contains("one slope a head"), Error);
+  const Tensor bias = Tensor::zeros({1, 4, 5, 4});
+  CHECK_THROWS_WITH_AS(flash_attention(q, q, q, AllKeys{}, ScoreBias<float>{bias.view<float, 4>()}),
+                       doctest::Contains("score bias"), Error);
+  const AttentionResult no_values = flash_attention_result(q, q, q.slice(3, 0, 0));
+  CHECK(std::isfinite(no_values.logsumexp.span<float>()[0]));
 }

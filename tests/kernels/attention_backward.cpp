@@ -74,6 +74,14 @@ TEST_CASE("attention backward: what nobody sees gets zeros, what does not fit is
   for (std::size_t i = 8; i < 3 * 8; ++i) CHECK(padded[1].span<float>()[i] == 0.0f);
   Tensor wrong = Tensor::empty({1, 1, 5, 8});
   const AttentionResult r = flash_attention_result(q, k, k);
+  Tensor fits = Tensor::empty({1, 1, 6, 8}), key = Tensor::empty({1, 1, 3, 8});
+  const Tensor narrow = Tensor::empty({1, 1, 5});
+  const AttentionSaved<float> short_logsumexp{q.view<float, 4>(),      k.view<float, 4>(),
+                                              k.view<float, 4>(),      r.out.view<float, 4>(),
+                                              narrow.view<float, 3>(), g.view<float, 4>()};
+  CHECK_THROWS_WITH_AS(flash_attention_backward<float>(short_logsumexp, fits.view<float, 4>(),
+                                                       key.view<float, 4>(), key.view<float, 4>()),
+                       doctest::Contains("do not fit"), ShapeError);
   CHECK_THROWS_AS(flash_attention_backward<float>(
                       {q.view<float, 4>(), k.view<float, 4>(), k.view<float, 4>(),
                        r.out.view<float, 4>(), r.logsumexp.view<float, 3>(), g.view<float, 4>()},

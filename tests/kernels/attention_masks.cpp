@@ -1,6 +1,10 @@
 #include <cfm/kernels/attention_masks.hpp>
 
+#include <limits>
+
 #include <doctest/doctest.h>
+
+#include <cfm/kernels/detail/visible_keys.hpp>
 
 using namespace cfm;
 
@@ -30,6 +34,11 @@ TEST_CASE("attention masks: each shows the keys that its rule says") {
              [](Index, Index at, Index key) { return at - 2 <= key && key <= at + 1; });
   check_mask(SlidingWindow{.left = 1, .sinks = 2},
              [](Index, Index at, Index key) { return key <= at && (key >= at - 1 || key < 2); });
+  constexpr Index unbounded = std::numeric_limits<Index>::max();
+  check_mask(SlidingWindow{.left = unbounded, .right = unbounded},
+             [](Index, Index, Index) { return true; });
+  check_mask(SlidingWindow{.left = 1, .right = unbounded},
+             [](Index, Index at, Index key) { return key >= at - 1; });
   const Index lengths[] = {3, 5};
   check_mask(KeyLengths{lengths}, [&](Index b, Index, Index key) { return key < lengths[b]; });
   check_mask(BothMasks{SlidingWindow{.left = 1, .sinks = 2}, KeyLengths{lengths}},
@@ -46,4 +55,15 @@ TEST_CASE("attention masks: packed sequences see themselves; what is missing is 
   CHECK_THROWS_AS(packed(QueryPlace{0, 5, 6, 6}), Error);
   const Index one[] = {3};
   CHECK_THROWS_AS(KeyLengths{one}(QueryPlace{1, 0, 1, 4}), Error);
+}
+
+TEST_CASE("attention masks: ranges are clamped, sinks that reach into the range join it") {
+  const QueryPlace place{0, 0, 1, 6};
+  const auto custom = [](const QueryPlace&) { return KeyRange{2, 3, 5}; };
+  const detail::VisibleKeys keys(1, custom, &place);
+  CHECK(keys.begin == 0);
+  CHECK(keys.end == 5);
+  float scores[6] = {};
+  keys.hide(0, 0, 6, scores);
+  for (int i = 0; i < 6; ++i) CHECK((scores[i] == 0.0f) == (i < 5));
 }

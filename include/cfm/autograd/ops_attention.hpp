@@ -16,6 +16,11 @@ Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask =
                     const Score& score = {}) {
   static_assert(DifferentiableScore<Score, float> || DifferentiableScore<Score, double>,
                 "flash_attention: this score policy has no gradient");
+  visit_real(q.value().dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
+    if constexpr (!DifferentiableScore<Score, T>)
+      throw_error<TypeError>("flash_attention: the score policy has no gradient in ",
+                             q.value().dtype());
+  });
   const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
   const Tensor vd = isa_detail::dense_rows_of(v.value());
   AttentionResult result = flash_attention_result(qd, kd, vd, mask, score);

@@ -25,11 +25,12 @@ struct AttentionTile {
   Index width, v_width;  // elements of a key and of a value
   const T* q;            // packed as gemm_pack_a does, scaled
   const T* k;            // packed as gemm_pack_b does
-  const T* v;            // rows v_row apart; packed as gemm_pack_b does if v_row is 0
+  const T* v;            // rows v_row apart, or packed as gemm_pack_b does
   Index v_row;
+  bool v_packed;
   T* scores;   // [rows][attention_row]
-  T* largest;  // [rows]: of all scores so far, times log2(e)
-  T* sums;     // [rows]: of 2^(score log2(e) - largest)
+  T* largest;  // [rows]: of all scores so far
+  T* sums;     // [rows]: of e^(score - largest)
   T* out;      // [rows][v_width]: of the same times values
 };
 
@@ -52,8 +53,8 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// 2^t for t <= 0, or a little above: 0.91 ulp (f32). Below the normal numbers it is zero, so that
-// masked keys weigh nothing; NaN stays.
+// 2^t for t <= 0: 0.91 ulp (f32). Below the normal numbers it is zero, so that masked keys weigh
+// nothing; NaN stays, whatever its bits: the power of two is a factor, not added to the exponent.
 template <class D>
 HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
   constexpr bool single = std::is_same_v<hn::TFromD<D>, float>;
@@ -61,7 +62,9 @@ HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
   const auto low = constant(d, single ? -126 : -1022);
   const auto gone = hn::Lt(t, low);
   t = hn::IfThenElse(gone, low, t);
-  const auto magic = constant(d, single ? 0x1.8p23 : 0x1.8p52);
+  // Adding `magic` rounds to an integer, and leaves it, plus the bias of exponents, in the low
+  // bits.
+  const auto magic = constant(d, single ? 0x1.8p23 + 127 : 0x1.8p52 + 1023);
   const auto n = hn::Add(t, magic), r = hn::Sub(t, hn::Sub(n, magic));
   hn::Vec<D> p;
   if constexpr (single)
@@ -74,8 +77,8 @@ HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
                7.0549116208011233299e-9, 4.4455382718708114976e-10, 2.5678435993488205142e-11,
                1.3691488853904128881e-12);
   constexpr int mantissa = single ? 23 : 52;
-  const auto scaled = hn::Add(hn::BitCast(di, p), hn::ShiftLeft<mantissa>(hn::BitCast(di, n)));
-  return hn::IfThenZeroElse(gone, hn::BitCast(d, scaled));
+  const auto power = hn::BitCast(d, hn::ShiftLeft<mantissa>(hn::BitCast(di, n)));
+  return hn::IfThenZeroElse(gone, hn::Mul(p, power));
 }
 
 // Rows of q, times scale, as gemm_pack_a packs them.
@@ -109,7 +112,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
       const auto v = load_some(d, s + j, count);
       high = hn::Max(high, count == lanes_of<T>() ? v : keep_n(d, v, count, high));
     });
-    const T block = hn::GetLane(hn::MaxOfLanes(d, high)) * static_cast<T>(1.4426950408889634074);
+    const T block = hn::GetLane(hn::MaxOfLanes(d, high));
     const T before = t.largest[r], largest = block > before ? block : before;
     if (largest == -infinity) {  // nothing visible yet, unless it is NaN, which Max may drop
       for (Index j = 0; j < t.keys; ++j)
@@ -118,7 +121,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
       continue;
     }
     if (largest != before && before != -infinity) {
-      const T keep = hn::GetLane(exp2_nonpositive(d, hn::Set(d, before - largest)));
+      const T keep = hn::GetLane(exp2_nonpositive(d, hn::Mul(log2e, hn::Set(d, before - largest))));
       t.sums[r] *= keep;
       T* const out = t.out + r * t.v_width;
       const auto factor = hn::Set(d, keep);
@@ -131,7 +134,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
     auto sum = hn::Zero(d);
     each_vector<T>(t.keys, [&](Index j, Index count) HWY_ATTR {
       const auto v = load_some(d, s + j, count);
-      auto p = exp2_nonpositive(d, hn::MulSub(v, log2e, shift));
+      auto p = exp2_nonpositive(d, hn::Mul(hn::Sub(v, shift), log2e));
       if (count < lanes_of<T>()) p = keep_n(d, p, count, hn::Zero(d));
       sum = hn::Add(sum, p);
       store_some(d, p, s + j, count);
@@ -145,9 +148,9 @@ template <class T>
 inline void attention_values(const detail::AttentionTile<T>& t) {
   const Index panel = 2 * lanes_of<T>();
   for (Index j = 0; j < t.v_width; j += panel) {
-    const T* const v = t.v_row == 0 ? t.v + j * t.packed_keys : t.v + j;
+    const T* const v = t.v_packed ? t.v + j * t.packed_keys : t.v + j;
     gemm_tile_of<false>(t.rows, t.keys, t.scores, detail::attention_row, 1, v,
-                        t.v_row == 0 ? panel : t.v_row, t.out + j, t.v_width,
+                        t.v_packed ? panel : t.v_row, t.out + j, t.v_width,
                         std::min(panel, t.v_width - j), T{1});
   }
 }
@@ -159,10 +162,11 @@ inline void attention_row_back(Index keys, T logsumexp, T dot, T* HWY_RESTRICT s
                                T* HWY_RESTRICT dp) {
   const hn::ScalableTag<T> d;
   const auto log2e = constant(d, 1.4426950408889634074);
-  const auto shift = hn::Set(d, logsumexp * static_cast<T>(1.4426950408889634074));
+  const auto shift = hn::Set(d, logsumexp);
   const auto mean = hn::Set(d, dot);
   each_vector<T>(keys, [&](Index j, Index count) HWY_ATTR {
-    const auto p = exp2_nonpositive(d, hn::MulSub(load_some(d, scores + j, count), log2e, shift));
+    const auto p =
+        exp2_nonpositive(d, hn::Mul(hn::Sub(load_some(d, scores + j, count), shift), log2e));
     store_some(d, p, scores + j, count);
     store_some(d, hn::Mul(p, hn::Sub(load_some(d, dp + j, count), mean)), dp + j, count);
   });

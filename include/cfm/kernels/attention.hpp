@@ -82,16 +82,20 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
     for (Index tile = 0; tile < tiles; ++tile) {
       const detail::VisibleKeys& visible = ranges[static_cast<std::size_t>(tile)];
       if (!sees(visible)) continue;
-      const Index r0 = tile * six, end = std::min(to, visible.end);
+      // Whole panels before the first key that is seen have no weight either.
+      const Index skip = std::max<Index>(0, visible.begin - from) / panel * panel;
+      const Index r0 = tile * six, begin = from + skip, end = std::min(to, visible.end);
+      const T* const values = v_in_place ? vb + skip * v.stride[2] : packed_v.data() + skip * panel;
       const detail::AttentionTile<T> t{std::min(six, rows - r0),
-                                       end - from,
+                                       end - begin,
                                        to - from,
                                        width,
                                        v_width,
                                        packed_q.data() + r0 * padded,
-                                       packed_k.data(),
-                                       v_in_place ? vb : packed_v.data(),
-                                       v_in_place ? v.stride[2] : 0,
+                                       packed_k.data() + skip * width,
+                                       values,
+                                       v.stride[2],
+                                       !v_in_place,
                                        scores.data(),
                                        largest + r0,
                                        sums + r0,
@@ -99,8 +103,8 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
       CFM_CALL(attention_scores)(t);
       for (Index r = 0; r < t.rows; ++r) {
         T* const row = scores.data() + r * detail::attention_row;
-        apply_scores(score, ScoreRow<T>{row, t.keys, from, head_of(r0 + r), place_of(r0 + r)});
-        visible.hide(r, from, end, row);
+        apply_scores(score, ScoreRow<T>{row, t.keys, begin, head_of(r0 + r), place_of(r0 + r)});
+        visible.hide(r, begin, end, row);
       }
       CFM_CALL(attention_weights)(t);
       CFM_CALL(attention_values)(t);
@@ -116,14 +120,13 @@ void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
     for (Index j = 0; j < v_width; ++j) to[j] = from[j] * inverse;
     if (logsumexp.data != nullptr)
       logsumexp(batch, head, query) =
-          sums[r] == T{0} ? -std::numeric_limits<T>::infinity()
-                          : largest[r] * static_cast<T>(0.69314718055994530942) + std::log(sums[r]);
+          sums[r] == T{0} ? -std::numeric_limits<T>::infinity() : largest[r] + std::log(sums[r]);
   }
 }
 
 // The tensor, or a copy of it with dense rows.
 inline Tensor dense_rows_of(const Tensor& t) {
-  return t.size() == 0 || t.strides().back() == 1 ? t : t.contiguous();
+  return t.size() == 0 || t.rank() == 0 || t.strides().back() == 1 ? t : t.contiguous();
 }
 
 }  // namespace isa_detail
@@ -136,7 +139,9 @@ inline Tensor dense_rows_of(const Tensor& t) {
 ///
 /// Shapes:  q [batch, heads, queries, width], k [batch, kv heads, keys, width], v [batch, kv heads,
 ///          keys, v width], out [batch, heads, queries, v width]; last strides 1; heads a multiple
-///          of kv heads. A query that sees no key gives zeros, and -infinity as its logsumexp.
+///          of kv heads. A query that sees no key gives zeros, and -infinity as its logsumexp. A
+///          key that is hidden from a query alone, not from its neighbours, must hold finite
+///          numbers: its weight is 0, and 0 times NaN is NaN.
 /// Order:   scores are softmaxed over blocks of 384 keys from the first; a query gives the same
 /// bits
 ///          alone and among others, for any number of threads.
@@ -165,7 +170,7 @@ void flash_attention(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const M
   CFM_CHECK(lse.data == nullptr ||
                 (lse.extent[0] == batch && lse.extent[1] == heads && lse.extent[2] == queries),
             "flash_attention: logsumexp must be [batch, heads, queries]", lse, q);
-  if (out.size() == 0) return;
+  if (batch * heads * queries == 0) return;
   const T scale = options.scale != T{0}
                       ? options.scale
                       : T{1} / std::sqrt(static_cast<T>(std::max<Index>(1, q.extent[3])));

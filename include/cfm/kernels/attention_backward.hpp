@@ -198,7 +198,10 @@ void flash_attention_backward(const AttentionSaved<T>& saved, View<T, 4> dq, Vie
   CFM_CHECK(s.out.shape() == s.dout.shape() && s.out.extent[3] == s.v.extent[3] &&
                 s.q.extent[0] == s.k.extent[0] && s.k.extent[2] == s.v.extent[2] &&
                 s.k.extent[3] == s.q.extent[3] && s.out.extent[2] == s.q.extent[2] &&
-                s.out.extent[1] == s.q.extent[1] && s.k.extent[1] == s.v.extent[1],
+                s.out.extent[1] == s.q.extent[1] && s.k.extent[1] == s.v.extent[1] &&
+                s.v.extent[0] == s.q.extent[0] && s.out.extent[0] == s.q.extent[0] &&
+                s.logsumexp.extent[0] == s.q.extent[0] && s.logsumexp.extent[1] == s.q.extent[1] &&
+                s.logsumexp.extent[2] == s.q.extent[2],
             "flash_attention_backward: the saved tensors do not fit", s.q, s.k, s.v, s.out, s.dout);
   CFM_CHECK(s.q.last_contiguous() && s.k.last_contiguous() && s.v.last_contiguous() &&
                 s.dout.last_contiguous() && dq.last_contiguous() && dk.last_contiguous() &&

@@ -53,8 +53,10 @@ struct SlidingWindow {
   Index left = 0, right = 0, sinks = 0;
 
   constexpr KeyRange operator()(const QueryPlace& q) const {
-    const Index end = q.position() + right + 1;
-    return {q.position() - left, end, std::min(sinks, std::max<Index>(0, end))};
+    const Index all =
+        q.queries + q.keys;  // wider windows mean the same, and their sums may overflow
+    const Index end = q.position() + std::min(right, all) + 1;
+    return {q.position() - std::min(left, all), end, std::min(sinks, std::max<Index>(0, end))};
   }
 };
 

@@ -58,6 +58,8 @@ struct Alibi {
 
   template <Real T>
   void operator()(const ScoreRow<T>& row) const {
+    CFM_CHECK(row.head < static_cast<Index>(slopes.size()), "alibi: one slope a head",
+              slopes.size(), row.head);
     const T slope = static_cast<T>(slopes[static_cast<std::size_t>(row.head)]);
     for (Index i = 0; i < row.keys; ++i)
       row.scores[i] -= slope * static_cast<T>(std::abs(row.distance(i)));
@@ -71,6 +73,11 @@ struct ScoreBias {
   View<const T, 4> bias;
 
   void operator()(const ScoreRow<T>& row) const {
+    const Index last[4] = {row.place.batch, row.head, row.place.query,
+                           row.first_key + row.keys - 1};
+    for (int d = 0; d < 4; ++d)
+      CFM_CHECK(bias.extent[d] == 1 || last[d] < bias.extent[d],
+                "score bias: extents are 1 or those of [batch, heads, queries, keys]", bias, d);
     const auto at = [&](int d, Index i) { return bias.extent[d] == 1 ? 0 : i * bias.stride[d]; };
     const T* const from = bias.data + at(0, row.place.batch) + at(1, row.head) +
                           at(2, row.place.query) + at(3, row.first_key);

@@ -17,10 +17,9 @@ void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
   const Index bytes = kc * group * static_cast<Index>(sizeof(T));
   parallel_for((g.n + group - 1) / group, grain_for(bytes, Index{1} << 18),
                [&](Index begin, Index end) {
-                 for (Index j = begin * group; j < end * group; j += group)
-                   CFM_CALL(gemm_pack_b)
-                   (kc, std::min(group, g.n - j), g.b + k0 * g.b_row + j * g.b_col, g.b_row,
-                    g.b_col, to + j * kc);
+                 for (Index j = begin * group; j < end * group; j += group) CFM_CALL(gemm_pack_b)
+                 (kc, std::min(group, g.n - j), g.b + k0 * g.b_row + j * g.b_col, g.b_row, g.b_col,
+                  to + j * kc);
                });
 }
 
@@ -46,8 +45,8 @@ void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
                      for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
                           i += row_block)
                        CFM_CALL(gemm_terms)
-                       (part.part(i, std::min(row_block, g.m - i), 0, part.n), k0, kc,
-                        static_cast<const T*>(packed_b.data()), packed_a.data(), kc);
+                     (part.part(i, std::min(row_block, g.m - i), 0, part.n), k0, kc,
+                      static_cast<const T*>(packed_b.data()), packed_a.data(), kc);
                    });
     }
   }
@@ -87,11 +86,17 @@ void gemm_one(const detail::Gemm<T>& g) {
     });
   } else if (dense_rows && full > 0 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096) &&
              g.k * g.n <= 1 << 16) {  // small, and read once or from the first-level cache
-    const detail::Gemm<T> part = g.part(0, g.m, 0, full);
-    for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block)
-      CFM_CALL(gemm_terms)
-      (part, k0, std::min(detail::gemm_k_block, g.k - k0), static_cast<const T*>(nullptr),
-       static_cast<T*>(nullptr), Index{0});
+    constexpr Index row_block = 192;
+    const Index work = row_block * g.n * g.k;
+    parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
+                 [&](Index begin, Index end) {
+                   for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
+                        i += row_block)
+                     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) CFM_CALL(gemm_terms)
+                   (g.part(i, std::min(row_block, g.m - i), 0, full), k0,
+                    std::min(detail::gemm_k_block, g.k - k0), static_cast<const T*>(nullptr),
+                    static_cast<T*>(nullptr), Index{0});
+                 });
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), width);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
     columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, 256); });

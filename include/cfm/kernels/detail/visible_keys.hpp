@@ -23,7 +23,11 @@ struct VisibleKeys {
       const Index keys = places[r].keys;
       range.begin = std::clamp<Index>(range.begin, 0, keys);
       range.end = std::clamp<Index>(range.end, range.begin, keys);
-      range.sinks = std::clamp<Index>(range.sinks, 0, range.begin);
+      range.sinks = std::clamp<Index>(range.sinks, 0, keys);
+      if (range.sinks >= range.begin) {  // one range
+        range.end = std::max(range.end, range.sinks);
+        range.begin = range.sinks = 0;
+      }
       row[r] = range;
       const Index first = range.sinks > 0 ? 0 : range.begin;
       const Index last = range.begin < range.end ? range.end : range.sinks;
