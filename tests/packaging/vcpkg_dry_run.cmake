@@ -2,6 +2,11 @@
 # their documented job with CMake alone, then the installed tree is checked.
 #   cmake -DSOURCE=<checkout> -DOUT=<scratch folder> -P vcpkg_dry_run.cmake
 
+# CMake's own default is make, which a machine may lack; our scripts install Ninja.
+if(NOT DEFINED ENV{CMAKE_GENERATOR})
+  set(ENV{CMAKE_GENERATOR} Ninja)
+endif()
+
 file(REMOVE_RECURSE "${OUT}")
 set(PORT cfm)
 set(CURRENT_PACKAGES_DIR "${OUT}/packages/cfm")
