@@ -63,8 +63,8 @@ void append_text(std::string& out, T value) {
 }
 inline void append_text(std::string& out, char value) { out += value; }
 template <class T>
-requires(std::is_arithmetic_v<T> && !std::same_as<T, bool> &&
-         !std::same_as<T, char>) void append_text(std::string& out, T value) {
+  requires(std::is_arithmetic_v<T> && !std::same_as<T, bool> && !std::same_as<T, char>)
+void append_text(std::string& out, T value) {
   if constexpr (std::is_integral_v<T> &&
                 !std::same_as<T, detail::Widest<T>>) {  // two routines print all
     append_text(out, static_cast<detail::Widest<T>>(value));

@@ -31,7 +31,8 @@ template <class T, class Mask, class Score>
 void attention_block(In<T, 4> q, In<T, 4> k, In<T, 4> v, View<T, 4> out, const Mask& mask,
                      const Score& score, T scale, View<T, 3> logsumexp, Index batch, Index kv_head,
                      Index first, Index rows) {
-  constexpr Index six = detail::gemm_rows;
+  constexpr Index six = detail::VisibleKeys::most;
+  static_assert(six == detail::gemm_rows);
   const Index queries = q.extent[2], keys = k.extent[2], width = q.extent[3];
   const Index v_width = v.extent[3], group = q.extent[1] / k.extent[1];
   const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
@@ -134,8 +135,8 @@ inline Tensor dense_rows_of(const Tensor& t) {
 /// out = softmax(score(scale q k^T)) v over the keys that the mask shows, in one pass over blocks
 /// of keys: no matrix of scores. Several heads of queries may share one of keys (grouped queries).
 ///
-///     flash_attention(q, k, v, out, Causal{}, [](auto s, auto distance) { return s - rate *
-///     distance; });
+///     const auto decay = [](auto score, auto distance) { return score - distance * 0.01f; };
+///     flash_attention(q, k, v, out, Causal{}, decay);
 ///
 /// Shapes:  q [batch, heads, queries, width], k [batch, kv heads, keys, width], v [batch, kv heads,
 ///          keys, v width], out [batch, heads, queries, v width]; last strides 1; heads a multiple

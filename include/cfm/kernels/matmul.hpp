@@ -17,9 +17,11 @@ void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
   const Index bytes = kc * group * static_cast<Index>(sizeof(T));
   parallel_for((g.n + group - 1) / group, grain_for(bytes, Index{1} << 18),
                [&](Index begin, Index end) {
-                 for (Index j = begin * group; j < end * group; j += group) CFM_CALL(gemm_pack_b)
-                 (kc, std::min(group, g.n - j), g.b + k0 * g.b_row + j * g.b_col, g.b_row, g.b_col,
-                  to + j * kc);
+                 for (Index j = begin * group; j < end * group; j += group) {
+                   const T* const from = g.b + k0 * g.b_row + j * g.b_col;
+                   CFM_CALL(gemm_pack_b)(kc, std::min(group, g.n - j), from, g.b_row, g.b_col,
+                                         to + j * kc);
+                 }
                });
 }
 
@@ -42,11 +44,12 @@ void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
                    [&](Index begin, Index end) {
                      const detail::Scratch<T> packed_a(
                          pack_a ? (std::min(row_block, g.m) * ((kc + 3) / 4 * 4)) : 0);
+                     const T* const panels = packed_b.data();
                      for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
-                          i += row_block)
-                       CFM_CALL(gemm_terms)
-                     (part.part(i, std::min(row_block, g.m - i), 0, part.n), k0, kc,
-                      static_cast<const T*>(packed_b.data()), packed_a.data(), kc);
+                          i += row_block) {
+                       const auto rows = part.part(i, std::min(row_block, g.m - i), 0, part.n);
+                       CFM_CALL(gemm_terms)(rows, k0, kc, panels, packed_a.data(), kc);
+                     }
                    });
     }
   }
@@ -90,12 +93,16 @@ void gemm_one(const detail::Gemm<T>& g) {
     const Index work = row_block * g.n * g.k;
     parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
                  [&](Index begin, Index end) {
+                   const T* const b_in_place = nullptr;
+                   T* const a_in_place = nullptr;
                    for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
-                        i += row_block)
-                     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) CFM_CALL(gemm_terms)
-                   (g.part(i, std::min(row_block, g.m - i), 0, full), k0,
-                    std::min(detail::gemm_k_block, g.k - k0), static_cast<const T*>(nullptr),
-                    static_cast<T*>(nullptr), Index{0});
+                        i += row_block) {
+                     const auto rows = g.part(i, std::min(row_block, g.m - i), 0, full);
+                     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+                       const Index kc = std::min(detail::gemm_k_block, g.k - k0);
+                       CFM_CALL(gemm_terms)(rows, k0, kc, b_in_place, a_in_place, Index{0});
+                     }
+                   }
                  });
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), width);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns

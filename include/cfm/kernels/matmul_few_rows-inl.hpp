@@ -1,6 +1,5 @@
-/// @file  Matrix products with few rows: limited by the memory that b comes from, so b is read
-/// once,
-///        where it lies, in long streams.
+/// @file  Matrix products with few rows: b is read once, where it lies, in long streams, because
+///        the memory that it comes from is the limit.
 #ifndef CFM_KERNELS_MATMUL_FEW_ROWS_INL_HPP_
 #define CFM_KERNELS_MATMUL_FEW_ROWS_INL_HPP_
 #include <cfm/kernels/matmul-inl.hpp>
