@@ -15,8 +15,9 @@ configure_package_config_file(cmake/cfmConfig.cmake.in ${PROJECT_BINARY_DIR}/cfm
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cfmConfigVersion.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/cfmConfig.cmake ${PROJECT_BINARY_DIR}/cfmConfigVersion.cmake
-              cmake/CfmDependencies.cmake
+              cmake/CfmDependencies.cmake cmake/CfmDispatch.cmake
         DESTINATION ${cfm_config_dir})
+install(DIRECTORY cmake/dispatch DESTINATION ${cfm_config_dir})
 
 configure_file(cmake/cfm.pc.in ${PROJECT_BINARY_DIR}/cfm.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cfm.pc DESTINATION share/pkgconfig)

@@ -40,11 +40,11 @@ BANNED_WORDS = [
     (r"\busing\s+namespace\s+std\b", "names of std are written out"),
 ]
 MACROS = re.compile(
-    r"CFM_(CHECK|ASSERT|CHECKED|ABI|ISA|ISA_TEXT(_OF)?|CALL|HOST_DEVICE|(ISA_)?NAMESPACE_(BEGIN|END)"
+    r"CFM_(CHECK|ASSERT|CHECKED|ABI|ISA|ISA_TEXT(_OF)?|CALL|BODIES|BODY(_[A-Z0-9]+)?|HOST_DEVICE|(ISA_)?NAMESPACE_(BEGIN|END)"
     r"|VERSION_(MAJOR|MINOR|PATCH|STRING))")
 KERNEL_MACROS = re.compile(
     r"CFM_KERNELS_[A-Z0-9_]+_(INL_HPP_|TARGET)|CFM_HWY_[A-Z0-9_]+|HWY_DISABLE_PCLMUL_AES"
-    r"|HWY_TARGET_INCLUDE")
+    r"|HWY_TARGET_INCLUDE|HWY_DISABLED_TARGETS")
 WITHOUT_TEST = {"fwd", "version", "config", "torch_options"}
 
 breaches = []

@@ -25,6 +25,11 @@ run test_preset release
 run test_preset clang
 run test_preset asan-ubsan
 scripts/tsan_tbb.sh && run test_preset tsan || failed="$failed [tsan]"
+run test_preset dispatch
+for isa in scalar sse4 avx2; do
+  say "== dispatch, CFM_ISA=$isa"
+  run env "CFM_ISA=$isa" ctest --preset dispatch -j "$(build_jobs)"
+done
 run test_preset scalar
 run test_preset sse4
 if grep -q avx512bw /proc/cpuinfo; then

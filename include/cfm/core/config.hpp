@@ -52,6 +52,18 @@
 
 /// Opens and closes the namespace of functions that depend on the instruction set. Helpers there
 /// live in `namespace isa_detail`: a second `detail` would make that name ambiguous.
+#if defined(CFM_DISPATCH)  // doors that call cfm::dispatch are other functions than the inline ones
+#define CFM_ISA_NAMESPACE_BEGIN \
+  namespace cfm {               \
+  inline namespace CFM_ABI {    \
+  inline namespace CFM_ISA {    \
+  inline namespace dispatching {
+#define CFM_ISA_NAMESPACE_END \
+  }                           \
+  }                           \
+  }                           \
+  }
+#else
 #define CFM_ISA_NAMESPACE_BEGIN \
   namespace cfm {               \
   inline namespace CFM_ABI {    \
@@ -60,6 +72,7 @@
   }                           \
   }                           \
   }
+#endif
 
 #if defined(__CUDACC__)
 #define CFM_HOST_DEVICE __host__ __device__

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include <cfm/kernels/matmul-inl.hpp>
+#include <cfm/kernels/dispatch.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -40,8 +40,9 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/lanes-inl.hpp>
 #include <cfm/kernels/math-inl.hpp>
+#include <cfm/kernels/matmul-inl.hpp>
 
-#if defined(CFM_KERNELS_ATTENTION_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_ATTENTION_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_ATTENTION_TARGET
 #undef CFM_KERNELS_ATTENTION_TARGET
 #else
@@ -175,4 +176,18 @@ inline void attention_row_back(Index keys, T logsumexp, T dot, T* HWY_RESTRICT s
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_ATTENTION) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, attention_pack_queries,
+         (Index rows, Index width, const T* const* q, T scale, T* to), (rows, width, q, scale, to))
+CFM_BODY(void, attention_scores, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(void, attention_weights, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(void, attention_values, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(void, attention_row_back, (Index keys, T logsumexp, T dot, T* scores, T* dp),
+         (keys, logsumexp, dot, scores, dp))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -9,7 +9,7 @@
 
 #include <cfm/kernels/math-inl.hpp>
 
-#if defined(CFM_KERNELS_ELEMENTWISE_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_ELEMENTWISE_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_ELEMENTWISE_TARGET
 #undef CFM_KERNELS_ELEMENTWISE_TARGET
 #else
@@ -155,4 +155,49 @@ inline void map_binary(Op op, const T* a, const T* b, T* out, Index n) {
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_ELEMENTWISE) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, void, map_unary, (Of op, const T* x, T* out, Index n), (op, x, out, n))
+CFM_BODY_OF(class, void, map_binary, (Of op, const T* a, const T* b, T* out, Index n),
+            (op, a, b, out, n))
+CFM_BODY_FOR(map_unary, ops::Neg)
+CFM_BODY_FOR(map_unary, ops::Abs)
+CFM_BODY_FOR(map_unary, ops::Sqrt)
+CFM_BODY_FOR(map_unary, ops::Square)
+CFM_BODY_FOR(map_unary, ops::Reciprocal)
+CFM_BODY_FOR(map_unary, ops::Sign)
+CFM_BODY_FOR(map_unary, ops::Floor)
+CFM_BODY_FOR(map_unary, ops::Ceil)
+CFM_BODY_FOR(map_unary, ops::Round)
+CFM_BODY_FOR(map_unary, ops::Trunc)
+CFM_BODY_FOR(map_unary, ops::Relu)
+CFM_BODY_FOR(map_unary, ops::LeakyRelu)
+CFM_BODY_FOR(map_unary, ops::Clamp)
+CFM_BODY_FOR(map_unary, ops::Rsqrt)
+CFM_BODY_FOR(map_unary, ops::Exp)
+CFM_BODY_FOR(map_unary, ops::Log)
+CFM_BODY_FOR(map_unary, ops::Log1p)
+CFM_BODY_FOR(map_unary, ops::Expm1)
+CFM_BODY_FOR(map_unary, ops::Tanh)
+CFM_BODY_FOR(map_unary, ops::Sigmoid)
+CFM_BODY_FOR(map_unary, ops::Sin)
+CFM_BODY_FOR(map_unary, ops::Cos)
+CFM_BODY_FOR(map_unary, ops::Erf)
+CFM_BODY_FOR(map_unary, ops::Silu)
+CFM_BODY_FOR(map_unary, ops::Elu)
+CFM_BODY_FOR(map_unary, ops::Softplus)
+CFM_BODY_FOR(map_unary, ops::Gelu)
+CFM_BODY_FOR(map_unary, ops::GeluTanh)
+CFM_BODY_FOR(map_binary, ops::Add)
+CFM_BODY_FOR(map_binary, ops::Sub)
+CFM_BODY_FOR(map_binary, ops::Mul)
+CFM_BODY_FOR(map_binary, ops::Div)
+CFM_BODY_FOR(map_binary, ops::Min)
+CFM_BODY_FOR(map_binary, ops::Max)
+CFM_BODY_FOR(map_binary, ops::Pow)
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -5,7 +5,7 @@
 #include <cfm/kernels/dispatch.hpp>
 #endif
 
-#if defined(CFM_KERNELS_LANES_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_LANES_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_LANES_TARGET
 #undef CFM_KERNELS_LANES_TARGET
 #else

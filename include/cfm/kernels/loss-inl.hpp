@@ -6,7 +6,7 @@
 
 #include <cfm/kernels/softmax-inl.hpp>
 
-#if defined(CFM_KERNELS_LOSS_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_LOSS_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_LOSS_TARGET
 #undef CFM_KERNELS_LOSS_TARGET
 #else
@@ -49,4 +49,16 @@ inline void cross_entropy_row_back(const T* x, const T* weight, T* dx, Index n, 
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_LOSS) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(T, smooth_row, (const T* x, const T* weight, Index n, T log_total),
+         (x, weight, n, log_total))
+CFM_BODY(void, cross_entropy_row_back,
+         (const T* x, const T* weight, T* dx, Index n, T log_total, T mass, T spread, T beta),
+         (x, weight, dx, n, log_total, mass, spread, beta))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -10,7 +10,7 @@
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_MATH_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_MATH_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_MATH_TARGET
 #undef CFM_KERNELS_MATH_TARGET
 #else

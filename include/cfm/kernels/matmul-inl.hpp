@@ -49,7 +49,7 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_MATMUL_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_MATMUL_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_MATMUL_TARGET
 #undef CFM_KERNELS_MATMUL_TARGET
 #else
@@ -256,4 +256,19 @@ inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* pa
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_MATMUL) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(Index, gemm_width, (const detail::Gemm<T>& g), (g))
+CFM_BODY(void, gemm_pack_b,
+         (Index kc, Index columns, const T* b, Index b_row, Index b_col, T* to),
+         (kc, columns, b, b_row, b_col, to))
+CFM_BODY(void, gemm_terms,
+         (const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, T* packed_a,
+          Index packed_terms),
+         (g, k0, kc, packed_b, packed_a, packed_terms))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -2,7 +2,7 @@
 ///        the memory that it comes from is the limit.
 #ifndef CFM_KERNELS_MATMUL_FEW_ROWS_INL_HPP_
 #define CFM_KERNELS_MATMUL_FEW_ROWS_INL_HPP_
-#include <cfm/kernels/matmul-inl.hpp>
+#include <cfm/kernels/dispatch.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -15,8 +15,9 @@ CFM_NAMESPACE_END
 #endif
 
 #include <cfm/kernels/lanes-inl.hpp>
+#include <cfm/kernels/matmul-inl.hpp>
 
-#if defined(CFM_KERNELS_MATMUL_FEW_ROWS_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_MATMUL_FEW_ROWS_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_MATMUL_FEW_ROWS_TARGET
 #undef CFM_KERNELS_MATMUL_FEW_ROWS_TARGET
 #else
@@ -147,4 +148,13 @@ inline void gemm_few_rows(const detail::Gemm<T>& g, T* sums, Index sums_row) {
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_MATMUL_FEW_ROWS) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, gemm_few_rows, (const detail::Gemm<T>& g, T* sums, Index sums_row),
+         (g, sums, sums_row))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

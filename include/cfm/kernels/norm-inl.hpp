@@ -7,11 +7,22 @@
 #include <cmath>
 
 #include <cfm/kernels/dispatch.hpp>
+
+CFM_NAMESPACE_BEGIN
+namespace detail {
+
+template <class T>
+struct RowMoments {
+  T mean, inv_std;
+};
+
+}  // namespace detail
+CFM_NAMESPACE_END
 #endif
 
 #include <cfm/kernels/reduce-inl.hpp>
 
-#if defined(CFM_KERNELS_NORM_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_NORM_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_NORM_TARGET
 #undef CFM_KERNELS_NORM_TARGET
 #else
@@ -29,14 +40,9 @@ HWY_INLINE hn::Vec<D> load_or(D d, const T* p, Index i, Index count, hn::Vec<D> 
   return p != nullptr ? load_some(d, p + i, count) : missing;
 }
 
-template <class T>
-struct RowMoments {
-  T mean, inv_std;
-};
-
 // Two passes: the second sums squares of deviations, so a large mean costs no digits.
 template <class T>
-inline RowMoments<T> row_moments(const T* x, Index n, T eps) {
+inline detail::RowMoments<T> row_moments(const T* x, Index n, T eps) {
   const hn::ScalableTag<T> d;
   const T mean = reduce_row(detail::FoldSum{}, x, n) / static_cast<T>(n);
   const auto shift = hn::Set(d, mean);
@@ -196,4 +202,38 @@ inline void normalize_columns_back(const T* dy, const T* x, const T* mean, const
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_NORM) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(detail::RowMoments<T>, row_moments, (const T* x, Index n, T eps), (x, n, eps))
+CFM_BODY(void, normalize_row,
+         (const T* x, const T* gain, const T* bias, T* out, Index n, T mean, T scale),
+         (x, gain, bias, out, n, mean, scale))
+CFM_BODY(void, normalize_row_back,
+         (const T* dy, const T* x, const T* gain, T* dx, Index n, T mean, T scale, bool centered,
+          T beta),
+         (dy, x, gain, dx, n, mean, scale, centered, beta))
+CFM_BODY(T, inverse_rms_row, (const T* x, Index n, T eps), (x, n, eps))
+CFM_BODY(void, gain_bias_back,
+         (const T* dy, Index dy_row, const T* x, Index x_row, const T* mean, const T* scale,
+          Index rows, T* dgain, T* dbias, Index n),
+         (dy, dy_row, x, x_row, mean, scale, rows, dgain, dbias, n))
+CFM_BODY(void, column_moments,
+         (const T* x, Index x_row, Index rows, const T* shift, T* sums, T* squares, Index n),
+         (x, x_row, rows, shift, sums, squares, n))
+CFM_BODY(void, normalize_columns,
+         (const T* x, const T* mean, const T* scale, const T* gain, const T* bias, T* out, Index n),
+         (x, mean, scale, gain, bias, out, n))
+CFM_BODY(void, column_grads,
+         (const T* dy, Index dy_row, const T* x, Index x_row, Index rows, const T* mean,
+          const T* scale, T* dgain, T* dbias, Index n),
+         (dy, dy_row, x, x_row, rows, mean, scale, dgain, dbias, n))
+CFM_BODY(void, normalize_columns_back,
+         (const T* dy, const T* x, const T* mean, const T* scale, const T* gain, const T* along,
+          const T* level, T* dx, Index n, T beta),
+         (dy, x, mean, scale, gain, along, level, dx, n, beta))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

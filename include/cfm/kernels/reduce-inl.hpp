@@ -40,7 +40,7 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_REDUCE_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_REDUCE_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_REDUCE_TARGET
 #undef CFM_KERNELS_REDUCE_TARGET
 #else
@@ -130,4 +130,23 @@ inline void reduce_columns(Fold, const T* x, Index rows, Index stride, T* out, I
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_REDUCE) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, T, reduce_row, (Of fold, const T* x, Index n), (fold, x, n))
+CFM_BODY_OF(class, void, reduce_columns,
+            (Of fold, const T* x, Index rows, Index stride, T* out, Index width),
+            (fold, x, rows, stride, out, width))
+CFM_BODY_FOR(reduce_row, detail::FoldSum)
+CFM_BODY_FOR(reduce_row, detail::FoldProduct)
+CFM_BODY_FOR(reduce_row, detail::FoldMax)
+CFM_BODY_FOR(reduce_row, detail::FoldMin)
+CFM_BODY_FOR(reduce_columns, detail::FoldSum)
+CFM_BODY_FOR(reduce_columns, detail::FoldProduct)
+CFM_BODY_FOR(reduce_columns, detail::FoldMax)
+CFM_BODY_FOR(reduce_columns, detail::FoldMin)
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

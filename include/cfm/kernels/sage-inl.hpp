@@ -35,7 +35,7 @@ inline constexpr Index sage_tile = 48;
 CFM_NAMESPACE_END
 #endif
 
-#if defined(CFM_KERNELS_SAGE_TARGET) == defined(HWY_TARGET_TOGGLE)  // once a target
+#if CFM_BODIES && defined(CFM_KERNELS_SAGE_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_SAGE_TARGET
 #undef CFM_KERNELS_SAGE_TARGET
 #else
@@ -172,10 +172,16 @@ void sage_rows(const detail::SageArguments<T>& s) {
   }
 }
 
-inline void sage_rows_f32(const detail::SageArguments<float>& s) { sage_rows(s); }
-inline void sage_rows_f64(const detail::SageArguments<double>& s) { sage_rows(s); }
 
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_SAGE) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, sage_rows, (const detail::SageArguments<T>& s), (s))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -23,9 +23,6 @@ CFM_ISA_NAMESPACE_BEGIN
 
 namespace isa_detail {
 
-inline void call_sage_rows(const detail::SageArguments<float>& s) { CFM_CALL(sage_rows_f32)(s); }
-inline void call_sage_rows(const detail::SageArguments<double>& s) { CFM_CALL(sage_rows_f64)(s); }
-
 template <Real T>
 detail::SageArguments<T> dense_arguments(In<T, 2> x, const WeightPanels<T>& weights, View<T, 2> out,
                                  bool relu) {
@@ -58,7 +55,7 @@ void dense_rows(In<T, 2> x, const WeightPanels<T>& weights, View<T, 2> out, bool
   CFM_CHECK(x.rows() == out.rows(), "dense rows: as many rows in as out", x, out);
   detail::SageArguments<T> s = isa_detail::dense_arguments<T>(x, weights, out, relu);
   s.end = x.rows();
-  isa_detail::call_sage_rows(s);
+  CFM_CALL(sage_rows)(s);
 }
 
 /// Rows begin .. begin + out.rows() of a GraphSAGE layer, on the calling thread. The mean is never
@@ -89,7 +86,7 @@ void sage_rows(const CsrView& fanins, In<T, 2> x, const SageWeights<T>& weights,
   s.tile = tile.data;
   s.begin = begin;
   s.end = end;
-  isa_detail::call_sage_rows(s);
+  CFM_CALL(sage_rows)(s);
 }
 
 /// A whole GraphSAGE layer, in parallel; see sage_rows.

@@ -4,12 +4,25 @@
 #include <cmath>
 
 #include <cfm/kernels/dispatch.hpp>
+
+CFM_NAMESPACE_BEGIN
+namespace detail {
+
+// Largest element and log(sum(exp(x - largest))).
+template <class T>
+struct RowLogSum {
+  T high, log_sum;
+};
+
+}  // namespace detail
+CFM_NAMESPACE_END
+
 #endif
 
 #include <cfm/kernels/math-inl.hpp>
 #include <cfm/kernels/reduce-inl.hpp>
 
-#if defined(CFM_KERNELS_SOFTMAX_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_SOFTMAX_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_SOFTMAX_TARGET
 #undef CFM_KERNELS_SOFTMAX_TARGET
 #else
@@ -21,14 +34,8 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// Largest element and log(sum(exp(x - largest))).
 template <class T>
-struct RowLogSum {
-  T high, log_sum;
-};
-
-template <class T>
-inline RowLogSum<T> log_sum_row(const T* x, Index n) {
+inline detail::RowLogSum<T> log_sum_row(const T* x, Index n) {
   const hn::ScalableTag<T> d;
   const T high = reduce_row(detail::FoldMax{}, x, n);
   const auto shift = hn::Set(d, high);
@@ -58,7 +65,7 @@ inline void softmax_row(const T* x, T* out, Index n) {
 template <class T>
 inline void log_softmax_row(const T* x, T* out, Index n) {
   const hn::ScalableTag<T> d;
-  const RowLogSum<T> sum = log_sum_row(x, n);
+  const detail::RowLogSum<T> sum = log_sum_row(x, n);
   const auto shift = hn::Set(d, sum.high), rest = hn::Set(d, sum.log_sum);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
     const auto v = hn::Sub(hn::Sub(load_some(d, x + i, count), shift), rest);
@@ -97,4 +104,18 @@ inline void log_softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_SOFTMAX) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(detail::RowLogSum<T>, log_sum_row, (const T* x, Index n), (x, n))
+CFM_BODY(void, softmax_row, (const T* x, T* out, Index n), (x, out, n))
+CFM_BODY(void, log_softmax_row, (const T* x, T* out, Index n), (x, out, n))
+CFM_BODY(void, softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta),
+         (y, dy, dx, n, beta))
+CFM_BODY(void, log_softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta),
+         (y, dy, dx, n, beta))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -38,7 +38,7 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_SPMM_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_SPMM_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_SPMM_TARGET
 #undef CFM_KERNELS_SPMM_TARGET
 #else
@@ -229,4 +229,26 @@ inline void edge_dot_rows(const detail::AggregateRows<T>& g, const T* a, Index a
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_SPMM) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, aggregate_rows, (const detail::AggregateRows<T>& g, Index begin, Index end),
+         (g, begin, end))
+CFM_BODY_OF(int, void, aggregate_extremum,
+            (const detail::AggregateRows<T>& g, std::int32_t* which, Index which_row, Index begin,
+             Index end),
+            (g, which, which_row, begin, end))
+CFM_BODY_FOR(aggregate_extremum, 1)
+CFM_BODY_FOR(aggregate_extremum, -1)
+CFM_BODY(void, aggregate_extremum_back,
+         (const detail::AggregateRows<T>& g, const std::int32_t* which, Index which_row,
+          Index begin, Index end),
+         (g, which, which_row, begin, end))
+CFM_BODY(void, edge_dot_rows,
+         (const detail::AggregateRows<T>& g, const T* a, Index a_row, Index begin, Index end),
+         (g, a, a_row, begin, end))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif
