@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Two units that include every header link into one program, and so do units built for different
-# instruction sets, which exchange tensors and netlists and agree on results.
+# instruction sets, which exchange tensors and netlists and agree on results. Every header also
+# compiles for users of cfm::dispatch, whose units hold no bodies.
 source "$(dirname "$0")/common.sh"
 
 out=build/hygiene
@@ -27,6 +28,7 @@ export out compiler eigen
 
 jobs="everything_a everything_a
 everything_b everything_b
+dispatch everything_b -DCFM_DISPATCH
 plain exchange_unit -DMAKE=make_plain -DCHECK=check_plain
 exchange_main exchange_main"
 [ "$(uname -m)" != x86_64 ] || jobs="$jobs

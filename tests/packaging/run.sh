@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs programs that use cfm as a stranger would: by find_package from a prefix that was
 # moved, as a subproject, by pkg-config and by Conan; with GCC and Clang, with and without xtl.
-#   tests/packaging/run.sh [part...]     parts: find_package fetch_content pkg_config conan vcpkg
+#   tests/packaging/run.sh [part...]     parts: find_package dispatch fetch_content pkg_config conan vcpkg
 source "$(dirname "$0")/../../scripts/common.sh"
 
 out=$root/build/packaging
@@ -77,6 +77,22 @@ part_find_package() {
   for_all "find_package" tests/packaging/consumer -Dcfm_ROOT="$out/work/moved"
 }
 
+# Builds the program on cfm::dispatch once and runs it for every target.
+dispatch_run() {
+  configure_build_run tests/packaging/dispatch -Dcfm_ROOT="$out/work/moved" || return 1
+  local program=$out/work/build/consumer code=0
+  [ "$(uname -m)" = x86_64 ] || return 0
+  CFM_ISA=sse4 "$program" SSE4 || return 1
+  ! grep -q avx2 /proc/cpuinfo || CFM_ISA=avx2 "$program" AVX2 || return 1
+  CFM_ISA=scalar "$program" || return 1
+  CFM_ISA=neither "$program" || code=$?
+  [ "$code" = 3 ]
+}
+part_dispatch() {
+  [ -e "$out/work/moved" ] || check "install and move the prefix" install_moved
+  check "cfm::dispatch beside header-only units" dispatch_run
+}
+
 part_fetch_content() {
   for_all "FetchContent" tests/packaging/fetch_content -DCFM_SOURCE="$root"
 }
@@ -123,7 +139,7 @@ part_vcpkg() {
     -P tests/packaging/vcpkg_dry_run.cmake
 }
 
-[ $# -gt 0 ] || set -- find_package fetch_content pkg_config conan vcpkg
+[ $# -gt 0 ] || set -- find_package dispatch fetch_content pkg_config conan vcpkg
 say "== packaging"
 for part in "$@"; do "part_$part"; done
 say "packaging: $passed passed, $failed failed, $skipped skipped"
