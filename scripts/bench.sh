@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Builds the benchmarks and races every kernel family against the peers that are installed.
+#   scripts/bench.sh [--quick] [--json FILE] [--isa avx2] [FILTER]
+#     --quick      fewer, shorter rounds
+#     --json FILE  also writes the rows as JSON
+#     --isa avx2   holds both sides to AVX2
+#     FILTER       only workloads whose name and shape contain it
+# Peers: OpenBLAS, BLIS, oneDNN (apt: libopenblas0 libblis4 libdnnl2), Eigen; PyTorch and ONNX Runtime if
+# the python3 on the PATH, or the one that CFM_BENCH_PYTHON names, has torch, or onnxruntime and onnx.
+source "$(dirname "$0")/common.sh"
+
+quick="" json="" isa="" filter=""
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --quick) quick=--quick ;;
+    --json) json=$(realpath -m "${2:?}"); shift ;;
+    --isa) isa=${2:?}; shift ;;
+    -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) filter=$1 ;;
+  esac
+  shift
+done
+
+# shellcheck disable=SC2086  # the list is words
+need_packages $build_packages
+if [ -n "$isa" ]; then
+  [ "$isa" = avx2 ] || die "--isa takes avx2"
+  export CFM_ISA=avx2 OPENBLAS_CORETYPE=Haswell BLIS_ARCH_TYPE=3 ONEDNN_MAX_CPU_ISA=AVX2
+  export ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2
+fi
+
+python=${CFM_BENCH_PYTHON:-python3}
+peers=""
+for peer in torch ort; do
+  module=$([ "$peer" = ort ] && echo "onnx, onnxruntime" || echo torch)
+  if command -v "$python" >/dev/null && "$python" -c "import $module" 2>/dev/null; then
+    peers="$peers;$python $root/bench/peer_$peer.py"
+  fi
+done
+export CFM_BENCH_PEERS=${peers#;}
+
+programs="products attention decode rows transformer spmm"
+# shellcheck disable=SC2086  # the list is words
+build_preset bench $programs >build/bench-build.log 2>&1 ||
+  { tail -n 30 build/bench-build.log; die "the benchmarks do not build"; }
+
+rows=build/bench/rows
+rm -rf "$rows"
+mkdir -p "$rows"
+failed=""
+for program in $programs; do
+  # shellcheck disable=SC2086  # no word if it is not wanted
+  "build/bench/bench/$program" $quick --json "$rows/$program.jsonl" "$filter" || failed="$failed $program"
+done
+python3 scripts/bench_report.py "$rows" --json "${json:-build/bench/bench.json}" --svg out/roofline.svg
+[ -z "$failed" ] || die "failed:$failed"
