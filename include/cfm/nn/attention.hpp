@@ -5,10 +5,35 @@
 #include <optional>
 #include <vector>
 
+#include <cfm/autograd/ops_rope.hpp>
 #include <cfm/nn/attention_kernel.hpp>
+#include <cfm/nn/cached_attention.hpp>
 #include <cfm/nn/linear.hpp>
 
 CFM_NAMESPACE_BEGIN
+
+/// The names that configurations use in files.
+constexpr std::array<std::string_view, 2> enum_names(RopeLayout) {
+  return {"half_split", "interleaved"};
+}
+
+/// Rotary position embedding as a part of a configuration; see Rope.
+struct RopeConfig {
+  Index width = 0;  ///< elements of a head that turn; 0: all
+  double base = 10000;
+  RopeLayout layout = RopeLayout::half_split;
+  double scale = 1;  ///< positions count as position / scale
+
+  static void visit(auto& self, auto&& v) {
+    v("width", self.width);
+    v("base", self.base);
+    v("layout", self.layout);
+    v("scale", self.scale);
+  }
+
+  /// What rope() takes.
+  Rope options() const { return {.width = width, .base = base, .layout = layout, .scale = scale}; }
+};
 
 /// Sizes and parts of MultiHeadAttention.
 struct AttentionConfig {
@@ -18,7 +43,8 @@ struct AttentionConfig {
   Index head_width = 0;  ///< 0: dim / heads
   Index kv_dim = 0;      ///< of what keys and values are made from; 0: dim
   bool bias = true;
-  bool packed = true;  ///< one matrix for queries, keys and values; else three
+  bool packed = true;                ///< one matrix for queries, keys and values; else three
+  std::optional<RopeConfig> rope{};  ///< turns queries and keys of self attention
 
   static void visit(auto& self, auto&& v) {
     v("dim", self.dim);
@@ -28,6 +54,7 @@ struct AttentionConfig {
     v("kv_dim", self.kv_dim);
     v("bias", self.bias);
     v("packed", self.packed);
+    v("rope", self.rope);
   }
 };
 
@@ -35,8 +62,10 @@ namespace detail {
 
 // With what is 0 filled in.
 inline AttentionConfig complete(AttentionConfig c) {
-  CFM_CHECK(c.dim > 0 && c.heads > 0 && c.kv_heads >= 0 && c.head_width >= 0 && c.kv_dim >= 0,
-            "attention: sizes must be positive", c.dim, c.heads, c.kv_heads, c.head_width);
+  constexpr Index most = Index{1} << 30;  // products of two fit
+  for (const Index size : {c.dim - 1, c.heads - 1, c.kv_heads, c.head_width, c.kv_dim})
+    CFM_CHECK(size >= 0 && size < most, "attention: sizes must be positive, and below 2^30", c.dim,
+              c.heads, c.kv_heads, c.head_width, c.kv_dim);
   CFM_CHECK(c.head_width > 0 || c.dim % c.heads == 0,
             "attention: dim must be a multiple of heads, or head_width given", c.dim, c.heads);
   if (c.kv_heads == 0) c.kv_heads = c.heads;
@@ -73,6 +102,18 @@ CFM_ISA_NAMESPACE_BEGIN
 
 namespace isa_detail {
 
+// Rows begin .. end of what a layer gives.
+template <class LinearT>
+Var linear_part(const LinearT& layer, const Var& x, Index begin, Index end) {
+  if constexpr (std::same_as<LinearT, Linear<DenseMatrix>>) {
+    const Var weight = slice(bind(x, layer.weight.value), 0, begin, end);
+    return layer.bias ? linear(x, weight, slice(bind(x, *layer.bias), 0, begin, end))
+                      : linear(x, weight);
+  } else {  // a weight that has no parts: all of it
+    return slice(layer(x), -1, begin, end);
+  }
+}
+
 // inputs[i] times the i-th of consecutive blocks of rows of a layer's weight, and its biases.
 template <class LinearT>
 std::vector<Var> linear_parts(const LinearT& layer, const std::vector<Var>& inputs,
@@ -85,10 +126,10 @@ std::vector<Var> linear_parts(const LinearT& layer, const std::vector<Var>& inpu
     for (std::size_t i = 0; i < rows.size(); ++i)
       out.push_back(layer.bias ? linear(inputs[i], weights[i], biases[i])
                                : linear(inputs[i], weights[i]));
-  } else {  // a weight that has no parts: all of it
+  } else {
     Index begin = 0;
     for (std::size_t i = 0; i < rows.size(); begin += rows[i], ++i)
-      out.push_back(slice(layer(inputs[i]), -1, begin, begin + rows[i]));
+      out.push_back(linear_part(layer, inputs[i], begin, begin + rows[i]));
   }
   return out;
 }
@@ -163,6 +204,57 @@ class MultiHeadAttention {
     });
   }
 
+  /// What cross attention makes of a memory: worth keeping where queries come one after the other.
+  struct KeysValues {
+    Var k, v;  ///< [batch, kv heads, keys, width]
+  };
+  KeysValues keys_values(const Var& memory) const {
+    const Var in = batched_input(memory);
+    check(in, config_.kv_dim, "a memory");
+    const Index q = config_.heads * config_.head_width, kv = config_.kv_heads * config_.head_width;
+    const auto part = [&](const std::optional<LinearT>& own, Index begin) {
+      const Var y = in_proj ? isa_detail::linear_part(*in_proj, in, begin, begin + kv) : (*own)(in);
+      return isa_detail::to_heads(y, config_.kv_heads);
+    };
+    return {part(k_proj, q), part(v_proj, q + kv)};
+  }
+
+  /// Cross attention over a memory that was prepared.
+  template <AttentionMask Mask = AllKeys, class Score = PlainScores>
+  Var operator()(const Var& x, const KeysValues& memory, const Mask& mask = {},
+                 const Score& score = {}) const {
+    return batched(x, [&](const Var& in) {
+      check(in, config_.dim, "a query");
+      const Var query = beside(memory.k, in);
+      const Index rows = config_.heads * config_.head_width;
+      const Var q = in_proj ? isa_detail::linear_part(*in_proj, query, 0, rows) : (*q_proj)(query);
+      return attend({isa_detail::to_heads(q, config_.heads), memory.k, memory.v}, mask, score);
+    });
+  }
+
+  /// Self attention of the last positions of sequences whose earlier ones are cached: appends keys
+  /// and values, and looks at all. `cache.lengths` count the new positions already. Without
+  /// gradients.
+  /// Shapes:  x [batch, new positions, dim]  ->  the same.
+  /// Errors:  ShapeError; Error if there is no room.
+  template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
+  Tensor operator()(const Tensor& x, const Cache& cache, const Mask& mask = {},
+                    const Score& score = {}) const {
+    check(x, config_.dim, "x");
+    cache.check("attention");
+    CFM_CHECK(x.size(0) == cache.batch(), "attention: one sequence of the cache a sequence of x", x,
+              cache.batch());
+    const Heads h = project(x);
+    Tensor q = h.q.value(), k = h.k.value();
+    if (config_.rope) {
+      const Tensor at = isa_detail::cached_positions(cache.lengths, x.size(1));
+      q = rope(q, config_.rope->options(), at);
+      k = rope(k, config_.rope->options(), at);
+    }
+    return out_proj(isa_detail::from_heads(cached_attention(q, k, h.v.value(), cache, mask, score)))
+        .value();
+  }
+
   /// The weights that each head gives to the keys, as a tensor, with gradients.
   /// Shapes:  [batch, heads, queries, keys].
   template <AttentionMask Mask = AllKeys>
@@ -213,14 +305,24 @@ class MultiHeadAttention {
     return {c.heads * c.head_width, c.kv_heads * c.head_width, c.kv_heads * c.head_width};
   }
 
-  Heads heads_of(const Var& x) const {
-    check(x, config_.dim, "x");
+  // Self attention, without positions.
+  Heads project(const Var& x) const {
     if (!in_proj) return heads_of(x, x, x);
     const Config& c = config_;
     const Var all =
         reshape((*in_proj)(x), {x.size(0), x.size(1), c.heads + 2 * c.kv_heads, c.head_width});
     const std::vector<Var> parts = split(all, {c.heads, c.kv_heads, c.kv_heads}, 2);
     return {transpose(parts[0], 1, 2), transpose(parts[1], 1, 2), transpose(parts[2], 1, 2)};
+  }
+
+  Heads heads_of(const Var& x) const {
+    check(x, config_.dim, "x");
+    Heads h = project(x);
+    if (config_.rope) {
+      h.q = rope(h.q, config_.rope->options());
+      h.k = rope(h.k, config_.rope->options());
+    }
+    return h;
   }
 
   Heads heads_of(const Var& query, const Var& key, const Var& value) const {

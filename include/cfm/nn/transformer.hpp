@@ -2,6 +2,7 @@
 /// @file  Stacks of transformer layers.
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <cfm/autograd/checkpoint.hpp>
@@ -13,6 +14,10 @@ namespace detail {
 
 inline void check_stack(const TransformerConfig& c) {
   CFM_CHECK(c.layers >= 0, "transformer: the number of layers is negative", c.layers);
+}
+
+inline void check_caches(std::size_t have, std::size_t layers) {
+  CFM_CHECK(have == layers, "transformer: one cache a layer", have, layers);
 }
 
 }  // namespace detail
@@ -55,6 +60,23 @@ class TransformerEncoder {
                            h)
               : layer(h, mask, score);
     return norm ? (*norm)(h) : h;
+  }
+
+  /// The last positions of sequences whose earlier ones are cached, one cache a layer; all have the
+  /// same lengths, which count the new positions already. Without gradients.
+  /// Shapes:  x [batch, new positions, dim]  ->  the same.
+  template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
+  Tensor operator()(const Tensor& x, std::span<const Cache> caches, const Mask& mask = {},
+                    const Score& score = {}) const {
+    detail::check_caches(caches.size(), layers.size());
+    Tensor h = x;
+    for (std::size_t l = 0; l < layers.size(); ++l) h = layers[l](h, caches[l], mask, score);
+    return norm ? (*norm)(h).value() : h;
+  }
+  template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
+  Tensor operator()(const Tensor& x, const std::vector<Cache>& caches, const Mask& mask = {},
+                    const Score& score = {}) const {
+    return (*this)(x, std::span<const Cache>(caches), mask, score);
   }
 
   const Config& config() const { return config_; }
@@ -104,6 +126,28 @@ class TransformerDecoder {
                                    h, memory)
                              : layer(h, memory, mask, memory_mask);
     return norm ? (*norm)(h) : h;
+  }
+
+  /// What the layers make of a memory, once for all positions.
+  using KeysValues = typename Layer::KeysValues;
+  std::vector<KeysValues> keys_values(const Var& memory) const {
+    std::vector<KeysValues> out;
+    for (const Layer& layer : layers) out.push_back(layer.keys_values(memory));
+    return out;
+  }
+
+  /// The last positions of sequences whose earlier ones are cached, one cache a layer; all have the
+  /// same lengths, which count the new positions already. Without gradients.
+  template <KvCache Cache, AttentionMask Mask = Causal, AttentionMask MemoryMask = AllKeys>
+  Tensor operator()(const Tensor& x, const std::vector<KeysValues>& memory,
+                    const std::vector<Cache>& caches, const Mask& mask = {},
+                    const MemoryMask& memory_mask = {}) const {
+    detail::check_caches(caches.size(), layers.size());
+    detail::check_caches(memory.size(), layers.size());
+    Tensor h = x;
+    for (std::size_t l = 0; l < layers.size(); ++l)
+      h = layers[l](h, memory[l], caches[l], mask, memory_mask);
+    return norm ? (*norm)(h).value() : h;
   }
 
   const Config& config() const { return config_; }

@@ -18,11 +18,12 @@ struct TransformerConfig {
   bool gated = false;  ///< the activation of a third layer is a factor: with silu, SwiGLU
   PositionNorm norm = PositionNorm::layer;
   double norm_epsilon = 1e-5;
-  bool norm_first = false;  ///< before each part instead of after its sum with x
-  bool final_norm = false;  ///< a norm after the last layer of a stack
-  bool bias = true;         ///< linear layers and layer norms have one
-  bool packed = true;       ///< one matrix for queries, keys and values
-  double dropout = 0;       ///< of what each part adds, and between the two linear layers
+  bool norm_first = false;           ///< before each part instead of after its sum with x
+  bool final_norm = false;           ///< a norm after the last layer of a stack
+  bool bias = true;                  ///< linear layers and layer norms have one
+  bool packed = true;                ///< one matrix for queries, keys and values
+  std::optional<RopeConfig> rope{};  ///< turns queries and keys of self attention
+  double dropout = 0;                ///< of what each part adds, and between the two linear layers
   bool checkpoint = false;  ///< a stack keeps the inputs of its layers alone for the backward pass
 
   static void visit(auto& self, auto&& v) {
@@ -40,6 +41,7 @@ struct TransformerConfig {
     v("final_norm", self.final_norm);
     v("bias", self.bias);
     v("packed", self.packed);
+    v("rope", self.rope);
     v("dropout", self.dropout);
     v("checkpoint", self.checkpoint);
   }
@@ -51,7 +53,8 @@ struct TransformerConfig {
             .kv_heads = kv_heads,
             .head_width = head_width,
             .bias = bias,
-            .packed = packed};
+            .packed = packed,
+            .rope = rope};
   }
 };
 
@@ -134,6 +137,16 @@ class TransformerEncoderLayer : public isa_detail::TransformerParts<LinearT> {
     return this->residual(h, norm2, feed_forward);
   }
 
+  /// The last positions of sequences whose earlier ones are cached; see MultiHeadAttention.
+  template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
+  Tensor operator()(const Tensor& x, const Cache& cache, const Mask& mask = {},
+                    const Score& score = {}) const {
+    this->check(x, "x");
+    const Var h = this->residual(
+        x, norm1, [&](const Var& in) { return Var(self_attn(in.value(), cache, mask, score)); });
+    return this->residual(h, norm2, feed_forward).value();
+  }
+
   const Config& config() const { return this->config_; }
 
   static void visit(auto& self, auto&& v) {
@@ -183,6 +196,22 @@ class TransformerDecoderLayer : public isa_detail::TransformerParts<LinearT> {
     const Var both = this->residual(
         own, norm2, [&](const Var& in) { return multihead_attn(in, source, memory_mask); });
     return this->residual(both, norm3, feed_forward);
+  }
+
+  /// What the layer makes of a memory, once for all positions.
+  using KeysValues = typename MultiHeadAttention<LinearT, Kernel>::KeysValues;
+  KeysValues keys_values(const Var& memory) const { return multihead_attn.keys_values(memory); }
+
+  /// The last positions of sequences whose earlier ones are cached; see MultiHeadAttention.
+  template <KvCache Cache, AttentionMask Mask = Causal, AttentionMask MemoryMask = AllKeys>
+  Tensor operator()(const Tensor& x, const KeysValues& memory, const Cache& cache,
+                    const Mask& mask = {}, const MemoryMask& memory_mask = {}) const {
+    this->check(x, "x");
+    const Var own = this->residual(
+        x, norm1, [&](const Var& in) { return Var(self_attn(in.value(), cache, mask)); });
+    const Var both = this->residual(
+        own, norm2, [&](const Var& in) { return multihead_attn(in, memory, memory_mask); });
+    return this->residual(both, norm3, feed_forward).value();
   }
 
   const Config& config() const { return this->config_; }
