@@ -32,6 +32,16 @@ struct AttentionTile {
   T* largest;  // [rows]: of all scores so far
   T* sums;     // [rows]: of e^(score - largest)
   T* out;      // [rows][v_width]: of the same times values
+
+  /// Keys at .. at + length of the block, a multiple of a panel, whose scores begin at a column.
+  AttentionTile part(Index column, Index at, Index length, Index panel) const {
+    AttentionTile t = *this;
+    t.keys = length;
+    t.scores += column;
+    t.k += at * width;
+    t.v += at * (v_packed ? panel : v_row);
+    return t;
+  }
 };
 
 }  // namespace detail

@@ -78,7 +78,7 @@ class AttentionBackward {
 
  private:
   Index head(Index r) const { return kv_head_ * group_ + r / queries_; }
-  QueryPlace place(Index r) const { return {batch_, r % queries_, queries_, keys_}; }
+  QueryPlace place(Index r) const { return {batch_, r % queries_, queries_, keys_, head(r)}; }
 
   // Rows from .. from + n of x, [n, width] as columns and, if wanted, as rows of a product.
   void pack(View<const T, 4> x, Index width, Index from, Index n, T* across, T* along) {
@@ -138,7 +138,7 @@ class AttentionBackward {
     }
     const ScoreRow<T> row{scores, n, from, head(r), place(r)};
     apply_scores(score_, row);
-    visible.hide(i, from, from + n, scores);
+    detail::hide_keys(mask_, place(r), visible.row[i], from, from + n, scores);
     constexpr bool shifts = requires { requires Score::shifts; };
     T slope[shifts ? 1 : detail::attention_keys];
     if constexpr (!shifts) {
