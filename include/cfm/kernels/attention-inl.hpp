@@ -165,6 +165,17 @@ inline void attention_values(const detail::AttentionTile<T>& t) {
   }
 }
 
+// The product of two rows.
+template <class T>
+inline T dot_row(Index n, const T* a, const T* b) {
+  const hn::ScalableTag<T> d;
+  auto sum = hn::Zero(d);
+  each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
+    sum = hn::MulAdd(load_some(d, a + j, count), load_some(d, b + j, count), sum);
+  });
+  return sum_lanes(d, sum);
+}
+
 // For the backward pass. In: scores and dp = dout v^T of one row. Out: its weights in place of the
 // scores, the gradient of the scores in place of dp.
 template <class T>
