@@ -2,7 +2,8 @@
 ///        server for peers.
 ///
 ///   transformer              steps of 4 layers, d 256, 4 heads, 256 positions, batch 8
-///   transformer --serve DIR  writes model, input and target to DIR, then answers each line of stdin
+///   transformer --serve DIR  writes model, input and target to DIR, then answers each line of
+///   stdin
 ///                            with seconds: "step", "forward"; "check" with the loss of the next
 ///                            step, "rate" with multiply-adds. bench/transformer_torch.py asks.
 
@@ -54,7 +55,10 @@ double peak_resident() {
 class Trainer {
  public:
   explicit Trainer(bool checkpoint)
-      : model({.dim = dim, .heads = heads, .hidden = hidden, .layers = layers,
+      : model({.dim = dim,
+               .heads = heads,
+               .hidden = hidden,
+               .layers = layers,
                .checkpoint = checkpoint},
               cfm::Rng(7)),
         optimizer(model, {.learning_rate = 1e-4}) {}
@@ -127,11 +131,11 @@ void table() {
       share = std::max(share, 3 * forward_flops / seconds / rate);
       forward_share = std::max(forward_share, forward_flops / inference / rate);
     }
-    std::printf("%-12s step %6.1f ms, %3.0f %% of multiply-adds; forward %6.1f ms, %3.0f %%; "
-                "tensors %5.1f MB, resident %5.1f MB\n",
-                checkpoint ? "checkpointed" : "plain", 1e3 * step, 100 * share, 1e3 * forward,
-                100 * forward_share, static_cast<double>(pool.usage().peak) / 1e6,
-                peak_resident());
+    std::printf(
+        "%-12s step %6.1f ms, %3.0f %% of multiply-adds; forward %6.1f ms, %3.0f %%; "
+        "tensors %5.1f MB, resident %5.1f MB\n",
+        checkpoint ? "checkpointed" : "plain", 1e3 * step, 100 * share, 1e3 * forward,
+        100 * forward_share, static_cast<double>(pool.usage().peak) / 1e6, peak_resident());
   }
 }
 

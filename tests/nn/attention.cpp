@@ -110,6 +110,7 @@ TEST_CASE("attention: gradients") {
                                      .kv_heads = 2,
                                      .head_width = 2,
                                      .packed = false,
+                                     .dropout = 0.2,
                                      .rope = RopeConfig{.base = 100}},
                                     init),
                x, [](const auto& m, const Var& in) {
@@ -144,6 +145,11 @@ TEST_CASE("attention: score policies reach the kernel") {
   CHECK(same_bits(model(x).value(),
                   model(x, AllKeys{}, ScoreBias<double>{bias.view<double, 4>()}).value()));
   CHECK(distance(model(x).value(), model(x, AllKeys{}, Alibi::for_heads(2)).value()) > 1e-3);
+  // A bias with a gradient.
+  const auto report =
+      gradcheck([&](const std::vector<Var>& in) { return model(in[0], Causal{}, in[1]); },
+                {noise({1, 3, 8}, 3), noise({1, 2, 3, 3}, 4)});
+  CHECK_MESSAGE(report, concat(report));
 }
 
 TEST_CASE("attention: rotary positions make the result depend on distances alone") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cfm/kernels/tree_mask.hpp>
+
 #include "../test.hpp"
 #include "attention_cases.hpp"
 
@@ -45,6 +47,8 @@ TEST_CASE("attention kernel: the formula gives what flash attention gives, value
   compare(Causal{});
   compare(SlidingWindow{2, 1, 1});
   compare(KeyLengths{lengths});
+  const std::vector<Index> parents{-1, 0, 0, 1};
+  compare(TreeMask(parents));
 }
 
 TEST_CASE("attention kernel: weights pass the gradient check") {
@@ -54,6 +58,27 @@ TEST_CASE("attention kernel: weights pass the gradient check") {
       },
       {noise({1, 2, 3, 4}, 1), noise({1, 1, 4, 4}, 2)});
   CHECK_MESSAGE(report, concat(report));
+}
+
+TEST_CASE("attention kernel: dropout of weights in training, in both, gives the same on average") {
+  const Tensor q = noise({1, 1, 40, 4}, 1, DType::f32), k = noise({1, 1, 40, 4}, 2, DType::f32);
+  const Tensor v = noise({1, 1, 40, 4}, 3, DType::f32);
+  const auto compare = [&](const auto& kernel) {
+    const auto run = [&](bool training, std::uint64_t seed) {
+      Tape tape({.training = training, .rng = Rng(seed)});
+      return kernel(tape.input(q), k, v, AllKeys{}, PlainScores{}, {.dropout = 0.4}).value();
+    };
+    const Tensor still = flash_attention(q, k, v);
+    CHECK(distance(run(false, 1), still) < 1e-5);
+    CHECK(same_bits(run(true, 1), run(true, 1)));
+    CHECK(distance(run(true, 1), still) > 1e-2);
+    Tensor mean = Tensor::zeros(still.shape());
+    for (std::uint64_t seed = 0; seed < 400; ++seed)
+      mean = add(mean, mul(run(true, seed), 1.0 / 400));
+    CHECK(distance(mean, still) < 0.15);
+  };
+  compare(FlashAttention{});
+  compare(PlainAttention{});
 }
 
 TEST_CASE("attention kernel: errors") {

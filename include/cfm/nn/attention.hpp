@@ -44,6 +44,7 @@ struct AttentionConfig {
   Index kv_dim = 0;      ///< of what keys and values are made from; 0: dim
   bool bias = true;
   bool packed = true;                ///< one matrix for queries, keys and values; else three
+  double dropout = 0;                ///< of weights, in training
   std::optional<RopeConfig> rope{};  ///< turns queries and keys of self attention
 
   static void visit(auto& self, auto&& v) {
@@ -54,6 +55,7 @@ struct AttentionConfig {
     v("kv_dim", self.kv_dim);
     v("bias", self.bias);
     v("packed", self.packed);
+    v("dropout", self.dropout);
     v("rope", self.rope);
   }
 };
@@ -71,6 +73,7 @@ inline AttentionConfig complete(AttentionConfig c) {
   if (c.kv_heads == 0) c.kv_heads = c.heads;
   if (c.head_width == 0) c.head_width = c.dim / c.heads;
   if (c.kv_dim == 0) c.kv_dim = c.dim;
+  CFM_CHECK(c.dropout >= 0 && c.dropout <= 1, "attention: dropout must be in [0, 1]", c.dropout);
   CFM_CHECK(c.heads % c.kv_heads == 0, "attention: heads must be a multiple of kv_heads", c.heads,
             c.kv_heads);
   CFM_CHECK(!c.packed || c.kv_dim == c.dim,
@@ -344,7 +347,8 @@ class MultiHeadAttention {
 
   template <class Mask, class Score>
   Var attend(const Heads& h, const Mask& mask, const Score& score) const {
-    return out_proj(isa_detail::from_heads(kernel(h.q, h.k, h.v, mask, score)));
+    const AttentionVarOptions options{.dropout = config_.dropout};
+    return out_proj(isa_detail::from_heads(kernel(h.q, h.k, h.v, mask, score, options)));
   }
 
   Config config_;

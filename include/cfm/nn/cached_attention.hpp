@@ -77,9 +77,21 @@ template <class Mask>
 struct MaskOfSequence {
   const Mask& mask;
   Index sequence;
-  KeyRange operator()(QueryPlace place) const {
+
+  QueryPlace of(QueryPlace place) const {
     place.batch = sequence;
-    return mask(place);
+    return place;
+  }
+  KeyRange operator()(const QueryPlace& q) const { return mask(of(q)); }
+  Index block() const requires BlockedMask<Mask> { return mask.block(); }
+  bool hides(const QueryPlace& q, Index i) const requires BlockedMask<Mask> {
+    return mask.hides(of(q), i);
+  }
+  Index first_hidden(const QueryPlace& q) const requires DetailedMask<Mask> {
+    return mask.first_hidden(of(q));
+  }
+  bool hides_key(const QueryPlace& q, Index key) const requires DetailedMask<Mask> {
+    return mask.hides_key(of(q), key);
   }
 };
 template <class Score>

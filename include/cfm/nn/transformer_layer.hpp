@@ -23,7 +23,7 @@ struct TransformerConfig {
   bool bias = true;                  ///< linear layers and layer norms have one
   bool packed = true;                ///< one matrix for queries, keys and values
   std::optional<RopeConfig> rope{};  ///< turns queries and keys of self attention
-  double dropout = 0;                ///< of what each part adds, and between the two linear layers
+  double dropout = 0;                ///< of weights, of what parts add, between linear layers
   bool checkpoint = false;  ///< a stack keeps the inputs of its layers alone for the backward pass
 
   static void visit(auto& self, auto&& v) {
@@ -54,6 +54,7 @@ struct TransformerConfig {
             .head_width = head_width,
             .bias = bias,
             .packed = packed,
+            .dropout = dropout,
             .rope = rope};
   }
 };
