@@ -87,7 +87,8 @@ HWY_INLINE void sum_lanes_of_four(D d, const hn::Vec<D>* v, T* to) {
   for (int i = 0; i < 4; ++i) to[i] = sum_lanes(d, v[i]);
 }
 
-// scores[row + r][key[i]] = q . k, R rows and K keys at a time.
+// scores[row + r][key[i]] = q . k, R rows and K keys at a time. GCC does not inline a lambda that is
+// called twice unless it must, and then sums are not in registers.
 template <std::size_t R, std::size_t K, class T, class S>
 HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const Index* key) {
   const hn::ScalableTag<T> d;
@@ -99,7 +100,7 @@ HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const
   const T* const q = p.q + row * p.width;
   const S* k[K];
   HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { k[i] = p.k[key[i]]; }
-  each_vector<T>(p.width, [&](Index e, Index n) HWY_ATTR {
+  each_vector<T>(p.width, [&](Index e, Index n) HWY_ATTR __attribute__((always_inline)) {
     V kv[K];
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { kv[i] = load_wide_some(d, k[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
@@ -128,7 +129,7 @@ HWY_INLINE void decode_sums(const detail::DecodePiece<T, S>& p, Index row, const
   const S* v[K];
   HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { v[i] = p.v[key[i]]; }
   T* const out = p.out + row * p.v_width;
-  each_vector<T>(p.v_width, [&](Index e, Index n) HWY_ATTR {
+  each_vector<T>(p.v_width, [&](Index e, Index n) HWY_ATTR __attribute__((always_inline)) {
     V vv[K];
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { vv[i] = load_wide_some(d, v[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
