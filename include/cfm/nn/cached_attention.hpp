@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <cfm/kernels/attention.hpp>
-#include <cfm/kernels/kv_cache.hpp>
+#include <cfm/kernels/decode_attention.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 
@@ -20,6 +20,16 @@ inline Tensor cached_positions(std::span<const Index> lengths, Index rows) {
     for (Index r = 0; r < rows; ++r) *at++ = n - rows + r;
   return out;
 }
+
+// Up to this many new positions the cache is read at the speed of memory; more of them make it
+// worth packing keys for products.
+inline constexpr Index decode_queries = 8;
+
+template <class T, class Cache>
+inline constexpr bool decodes = std::same_as<T, typename Cache::value_type> ||
+                                (std::same_as<T, float> &&
+                                 (std::same_as<typename Cache::value_type, bf16> ||
+                                  std::same_as<typename Cache::value_type, f16>));
 
 // A sequence of the cache as attention reads it: in place, or a copy in T.
 template <class T>
@@ -112,8 +122,9 @@ struct ScoresOfSequence {
 /// Shapes:  q [batch, heads, new positions, width], k [batch, kv heads, new positions, width],
 ///          v [batch, kv heads, new positions, v width]  ->  [batch, heads, new positions, v
 ///          width].
-/// Order:   a position gives the bits that it gives in a pass over the whole sequence, if the cache
-///          has its type.
+/// Order:   more than 8 new positions go through flash_attention() and give the bits of a pass over
+///          the whole sequence, if the cache has their type; fewer go through decode_attention(),
+///          which differs from it by rounding.
 /// Errors:  TypeError unless all are f32 or all f64; ShapeError; Error if there is no room.
 template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
 Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Cache& cache,
@@ -127,6 +138,11 @@ Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, const
     kv_append<T>(cache, k.view<T, 4>(), v.view<T, 4>());
     Tensor out = Tensor::empty({q.size(0), q.size(1), q.size(2), v.size(3)}, q.dtype());
     if constexpr (ScorePolicy<Score, T>) {
+      if constexpr (isa_detail::decodes<T, Cache>)
+        if (q.size(2) <= isa_detail::decode_queries) {
+          decode_attention<T>(qd.view<T, 4>(), cache, out.view<T, 4>(), mask, score);
+          return out;
+        }
       for (Index s = 0; s < q.size(0); ++s) {
         const isa_detail::CachedSequence<T> cached(cache, s);
         const Tensor one = qd.slice(0, s, s + 1);
