@@ -21,6 +21,24 @@ TEST_CASE("feed forward: the formulas, with and without a gate") {
   CHECK(parameter_count(gated) == 4 * 6 * 3);
 }
 
+TEST_CASE("feed forward: ReLU in place gives the bits of ReLU, and overwrites nothing else") {
+  const FeedForward<> model(4, 19, Rng(1));
+  const Tensor x = noise({5, 4}, 2, DType::f32);
+  Tape a, b;
+  const Var in_a = a.leaf(x), in_b = b.leaf(x);
+  const Var y = model(in_a), want = model.linear2(relu(model.linear1(in_b)));
+  CHECK(same_bits(y.value(), want.value()));
+  a.backward(sum(y));
+  b.backward(sum(want));
+  CHECK(same_bits(a.grad(in_a), b.grad(in_b)));
+  for_each_parameter(model, [&](std::string_view, const Parameter& p) {
+    CHECK(same_bits(a.grad(p.value), b.grad(p.value)));
+  });
+  const Tensor kept = noise({7}, 3), before = kept.clone();
+  CHECK(same_bits(isa_detail::relu_in_place(kept).value(), relu(Var(before)).value()));
+  CHECK(same_bits(kept, before));
+}
+
 TEST_CASE("feed forward: gradients of every activation") {
   const Init init(Rng(1), DType::f64);
   for (const Activation a : {Activation::relu, Activation::gelu, Activation::silu})
