@@ -1,5 +1,8 @@
 #include <cfm/autograd/ops_attention.hpp>
 
+#include <cfm/kernels/block_mask.hpp>
+#include <cfm/kernels/tree_mask.hpp>
+
 #include "check.hpp"
 
 using namespace cfm;
@@ -40,6 +43,102 @@ TEST_CASE("attention: gradients under every score policy") {
   check_attention(Causal{}, SoftCap{1.5});
   const Tensor bias = random({1, 1, 1, 1}, 4);
   check_attention(AllKeys{}, ScoreBias<double>{bias.view<double, 4>()});
+}
+
+TEST_CASE("attention: gradients of trees, layouts of blocks and their meeting with other masks") {
+  const Index parents[] = {-1, 0, 0, 1, 1, -1}, two[] = {-1, 0, -1, -1};
+  check_gradients(
+      [&](const std::vector<Var>& v) {
+        return std::vector<Var>{flash_attention(v[0], v[1], v[2], TreeMask(parents))};
+      },
+      {random({2, 2, 7, 3}, 1), random({2, 1, 9, 3}, 2), random({2, 1, 9, 2}, 3)});
+  const TreeMask tree(two, 2);
+  check_attention(tree);
+  check_attention(BothMasks{tree, SlidingWindow{.left = 2}});
+  const Tensor bits =
+      Tensor::from<bool>(std::array{true, false, true, false, true, true}, {1, 2, 3});
+  const BlockMask layout{bits.view<bool, 3>(), 5, 32};
+  check_gradients(
+      [&](const std::vector<Var>& v) {
+        return std::vector<Var>{flash_attention(v[0], v[1], v[2], layout),
+                                flash_attention(v[0], v[1], v[2], BothMasks{Causal{}, layout})};
+      },
+      {random({1, 2, 9, 2}, 1), random({1, 1, 70, 2}, 2), random({1, 1, 70, 1}, 3)});
+}
+
+TEST_CASE("attention: gradients of lane-wise policies come from dual numbers") {
+  check_attention(Causal{}, [](auto s, auto distance) { return s - distance * 0.25f; });
+  check_attention(AllKeys{}, [](auto s, auto distance) {
+    return sigmoid(s) * 3.0f + s / (distance * distance + 1.0f);
+  });
+  check_attention(SlidingWindow{.left = 3}, [](auto s, auto) { return gelu(s) + tanh(s * s); });
+}
+
+TEST_CASE("attention: gradients of a bias, whatever it serves") {
+  const Index sizes[][4] = {{1, 1, 1, 1}, {2, 1, 1, 9}, {1, 4, 1, 9}, {1, 1, 7, 9},
+                            {2, 4, 7, 9}, {2, 1, 7, 1}, {1, 4, 7, 1}};
+  for (const auto& z : sizes) {
+    CAPTURE(z[2]);
+    check_gradients(
+        [&](const std::vector<Var>& v) {
+          return std::vector<Var>{flash_attention(v[0], v[1], v[2], Causal{}, v[3])};
+        },
+        {random({2, 4, 7, 3}, 1), random({2, 2, 9, 3}, 2), random({2, 2, 9, 2}, 3),
+         random({z[0], z[1], z[2], z[3]}, 4)});
+  }
+  check_gradients(  // several blocks of queries and keys
+      [&](const std::vector<Var>& v) {
+        return std::vector<Var>{
+            flash_attention(v[0], v[1], v[1], SlidingWindow{.left = 391}, v[2])};
+      },
+      {random({1, 1, 99, 1}, 1), random({1, 1, 389, 1}, 2), random({1, 1, 1, 389}, 3)});
+  const Var x(random({1, 1, 3, 2}, 1));
+  CHECK_THROWS_AS(flash_attention(x, x, x, AllKeys{}, Var(random({1, 3, 3}, 1))), ShapeError);
+  CHECK_THROWS_AS(flash_attention(x, x, x, AllKeys{}, Var(Tensor::zeros({1, 1, 3, 3}))), TypeError);
+}
+
+TEST_CASE("attention: another scale, and dropout by the tape") {
+  check_gradients(
+      [&](const std::vector<Var>& v) {
+        return std::vector<Var>{
+            flash_attention(v[0], v[1], v[2], Causal{}, SoftCap{2}, {.scale = 0.3})};
+      },
+      {random({1, 2, 5, 3}, 1), random({1, 1, 6, 3}, 2), random({1, 1, 6, 2}, 3)});
+  const Tensor q = random({2, 2, 40, 3}, 1), k = random({2, 1, 400, 3}, 2),
+               g = random({2, 2, 40, 3}, 5);
+  const auto loss = [&](const Tensor& x, const Tensor& y, bool training, Tensor* dx, Tensor* dy) {
+    Tape tape({.training = training, .rng = Rng(3)});
+    const Var a = tape.leaf(x), b = tape.leaf(y);
+    const Var out = flash_attention(a, b, b, Causal{}, PlainScores{}, {.dropout = 0.4});
+    double sum = 0;
+    for (std::size_t i = 0; i < 2 * 2 * 40 * 3; ++i)
+      sum += out.value().span<double>()[i] * g.span<double>()[i];
+    tape.backward(out, g);
+    if (dx != nullptr) *dx = tape.grad(a), *dy = tape.grad(b);
+    return sum;
+  };
+  Tensor dq, dk;
+  const double base = loss(q, k, true, &dq, &dk);
+  CHECK(base == loss(q, k, true, nullptr, nullptr));
+  CHECK(base != loss(q, k, false, nullptr, nullptr));
+  for (std::size_t i = 0; i < 2 * 400 * 3; i += 97) {  // the mask does not move with the values
+    const double h = 1e-6;
+    const auto slope = [&](bool query, std::size_t at) {
+      Tensor up = (query ? q : k).clone(), down = up.clone();
+      up.span<double>()[at] += h;
+      down.span<double>()[at] -= h;
+      return query ? (loss(up, k, true, nullptr, nullptr) - loss(down, k, true, nullptr, nullptr)) /
+                         (2 * h)
+                   : (loss(q, up, true, nullptr, nullptr) - loss(q, down, true, nullptr, nullptr)) /
+                         (2 * h);
+    };
+    CHECK(slope(false, i) == doctest::Approx(dk.span<double>()[i]).epsilon(1e-5).scale(1));
+    if (i < 480)
+      CHECK(slope(true, i) == doctest::Approx(dq.span<double>()[i]).epsilon(1e-5).scale(1));
+  }
+  const Var x(q);
+  CHECK_THROWS_AS(flash_attention(x, Var(k), Var(k), AllKeys{}, PlainScores{}, {.dropout = 1.5}),
+                  Error);
 }
 
 TEST_CASE("attention: gradients through several blocks of queries and keys") {

@@ -64,6 +64,6 @@ TEST_CASE("attention masks: ranges are clamped, sinks that reach into the range 
   CHECK(keys.begin == 0);
   CHECK(keys.end == 5);
   float scores[6] = {};
-  keys.hide(0, 0, 6, scores);
+  detail::hide_keys(custom, place, keys.row[0], 0, 6, scores);
   for (int i = 0; i < 6; ++i) CHECK((scores[i] == 0.0f) == (i < 5));
 }

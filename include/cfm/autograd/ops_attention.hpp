@@ -2,18 +2,62 @@
 /// @file  Flash attention with gradients.
 
 #include <cfm/autograd/record.hpp>
-#include <cfm/kernels/attention_backward.hpp>
+#include <cfm/kernels/attention_bias.hpp>
+
+CFM_NAMESPACE_BEGIN
+
+/// What flash_attention of variables may be told beside its mask and score policy.
+struct AttentionVarOptions {
+  double scale = 0;    ///< of scores; 0 means 1 / sqrt(width)
+  double dropout = 0;  ///< probability of each weight, in training, by the tape's random numbers
+};
+
+CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
+namespace isa_detail {
 
-/// softmax(score(q k^T / sqrt(width))) v over the keys that the mask shows; see the kernel. Masks
-/// and policies that refer to memory of others (lengths, a bias) must outlive the backward pass.
+// Dropout as the tape of x wants it.
+inline AttentionDropout tape_dropout(const Var& x, double probability) {
+  const AttentionDropout wanted{probability, Rng()};
+  check_dropout(wanted);
+  if (x.tape() == nullptr || !x.tape()->training() || probability == 0) return {};
+  return {probability, x.tape()->next_rng()};
+}
+
+// What the backward pass of attention keeps.
+struct SavedAttention {
+  Saved q, k, v, out, logsumexp;
+
+  template <class T>
+  AttentionSaved<T> view(const Tensor& dout) const {
+    return {(*q).view<T, 4>(),   (*k).view<T, 4>(),         (*v).view<T, 4>(),
+            (*out).view<T, 4>(), (*logsumexp).view<T, 3>(), dout.view<T, 4>()};
+  }
+  template <class T, class Mask, class Score>
+  void backward(Gradients& gradients, const GradSlot (&to)[3], const Tensor& dout, const Mask& mask,
+                const Score& score, const AttentionOptions<T>& options) const {
+    Tensor d[3] = {Tensor::empty((*q).shape(), dout.dtype()),
+                   Tensor::empty((*k).shape(), dout.dtype()),
+                   Tensor::empty((*v).shape(), dout.dtype())};
+    if (to[0] < 0 && to[1] < 0 && to[2] < 0) return;
+    flash_attention_backward<T>(view<T>(dout), d[0].view<T, 4>(), d[1].view<T, 4>(),
+                                d[2].view<T, 4>(), mask, score, options);
+    for (std::size_t i = 0; i < 3; ++i) gradients.add(to[i], std::move(d[i]));
+  }
+};
+
+}  // namespace isa_detail
+
+/// softmax(score(scale q k^T)) v over the keys that the mask shows; see the kernel. Masks and
+/// policies that refer to memory of others (lengths, a bias) must outlive the backward pass.
 /// Shapes:  q [batch, heads, queries, width], k and v [batch, kv heads, keys, ..].
-/// Saved:   q, k, v, the result and its logsumexp: no matrix of scores.
-/// Errors:  TypeError, ShapeError.
+/// Saved:   q, k, v, the result and its logsumexp: no matrix of scores, no dropout mask.
+/// Errors:  TypeError unless f32 or f64, ShapeError.
 template <AttentionMask Mask = AllKeys, class Score = PlainScores>
-Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask = {},
-                    const Score& score = {}) {
+requires(!std::convertible_to<Score, Var>) Var
+    flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask = {},
+                    const Score& score = {}, const AttentionVarOptions& options = {}) {
   static_assert(DifferentiableScore<Score, float> || DifferentiableScore<Score, double>,
                 "flash_attention: this score policy has no gradient");
   visit_real(q.value().dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
@@ -23,28 +67,60 @@ Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask =
   });
   const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
   const Tensor vd = isa_detail::dense_rows_of(v.value());
-  AttentionResult result = flash_attention_result(qd, kd, vd, mask, score);
-  Saved saved_q(qd), saved_k(kd), saved_v(vd), out(result.out), lse(result.logsumexp);
+  const AttentionDropout dropout = isa_detail::tape_dropout(q, options.dropout);
+  AttentionResult result = flash_attention_result(qd, kd, vd, mask, score, options.scale, dropout);
+  isa_detail::SavedAttention saved{Saved(qd), Saved(kd), Saved(vd), Saved(result.out),
+                                   Saved(result.logsumexp)};
+  return record({&q, &k, &v}, std::move(result.out),
+                [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), saved = std::move(saved), mask,
+                 score, scale = options.scale, dropout](Gradients& gradients, const Tensor& dy) {
+                  const Tensor dout = isa_detail::dense_rows_of(dy);
+                  visit_real(dy.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
+                    if constexpr (DifferentiableScore<Score, T>)
+                      saved.backward<T>(gradients, {to_q, to_k, to_v}, dout, mask, score,
+                                        {.scale = static_cast<T>(scale), .dropout = dropout});
+                  });
+                });
+}
+
+/// The same with a bias that has a gradient: softmax(scale q k^T + bias) v.
+/// Shapes:  bias [batch or 1, heads or 1, queries or 1, keys or 1].
+/// Saved:   the bias too.
+template <AttentionMask Mask = AllKeys>
+Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask, const Var& bias,
+                    const AttentionVarOptions& options = {}) {
+  CFM_CHECK(bias.rank() == 4, "flash_attention: the bias must be [batch, heads, queries, keys]",
+            bias, q);
+  CFM_CHECK(bias.dtype() == q.dtype(), "flash_attention: the bias must have the type of q",
+            bias.dtype(), q.dtype());
+  const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
+  const Tensor vd = isa_detail::dense_rows_of(v.value());
+  const AttentionDropout dropout = isa_detail::tape_dropout(q, options.dropout);
+  AttentionResult result =
+      visit_real(q.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
+        return flash_attention_result(qd, kd, vd, mask,
+                                      ScoreBias<T>{bias.value().template view<T, 4>()},
+                                      options.scale, dropout);
+      });
+  isa_detail::SavedAttention saved{Saved(qd), Saved(kd), Saved(vd), Saved(result.out),
+                                   Saved(result.logsumexp)};
   return record(
-      {&q, &k, &v}, std::move(result.out),
-      [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), q = std::move(saved_q),
-       k = std::move(saved_k), v = std::move(saved_v), out = std::move(out), lse = std::move(lse),
-       mask, score](Gradients& gradients, const Tensor& dy) {
-        Tensor dq = Tensor::empty((*q).shape(), dy.dtype());
-        Tensor dk = Tensor::empty((*k).shape(), dy.dtype());
-        Tensor dv = Tensor::empty((*v).shape(), dy.dtype());
+      {&q, &k, &v, &bias}, std::move(result.out),
+      [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), to_bias = bias.slot(),
+       saved = std::move(saved), bias = Saved(bias), mask, scale = options.scale,
+       dropout](Gradients& gradients, const Tensor& dy) {
         const Tensor dout = isa_detail::dense_rows_of(dy);
         visit_real(dy.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
-          if constexpr (DifferentiableScore<Score, T>)
-            flash_attention_backward<T>(
-                AttentionSaved<T>{(*q).template view<T, 4>(), (*k).template view<T, 4>(),
-                                  (*v).template view<T, 4>(), (*out).template view<T, 4>(),
-                                  (*lse).template view<T, 3>(), dout.view<T, 4>()},
-                dq.view<T, 4>(), dk.view<T, 4>(), dv.view<T, 4>(), mask, score);
+          const AttentionOptions<T> options_of{.scale = static_cast<T>(scale), .dropout = dropout};
+          const View<const T, 4> b = bias->template view<T, 4>();
+          if (gradients.wanted(to_bias)) {
+            Tensor dbias = Tensor::empty(bias->shape(), dy.dtype());
+            attention_bias_backward<T>(saved.view<T>(dout), b, dbias.view<T, 4>(), mask,
+                                       options_of);
+            gradients.add(to_bias, std::move(dbias));
+          }
+          saved.backward<T>(gradients, {to_q, to_k, to_v}, dout, mask, ScoreBias<T>{b}, options_of);
         });
-        gradients.add(to_q, std::move(dq));
-        gradients.add(to_k, std::move(dk));
-        gradients.add(to_v, std::move(dv));
       });
 }
 

@@ -6,12 +6,12 @@
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// A single number or a batch of them.
+/// A single number, a batch of them, or a batch with its derivative (dual.hpp).
 template <class V>
 concept LaneValue = Real<V> || requires(V v) {
   typename V::value_type;
   requires std::same_as<V, Batch<typename V::value_type>>;
-};
+} || requires { requires V::dual; };
 
 namespace isa_detail {
 template <class V>

@@ -32,6 +32,16 @@ struct AttentionTile {
   T* largest;  // [rows]: of all scores so far
   T* sums;     // [rows]: of e^(score - largest)
   T* out;      // [rows][v_width]: of the same times values
+
+  /// Keys at .. at + length of the block, a multiple of a panel, whose scores begin at a column.
+  AttentionTile part(Index column, Index at, Index length, Index panel) const {
+    AttentionTile t = *this;
+    t.keys = length;
+    t.scores += column;
+    t.k += at * width;
+    t.v += at * (v_packed ? panel : v_row);
+    return t;
+  }
 };
 
 }  // namespace detail
@@ -154,6 +164,17 @@ inline void attention_values(const detail::AttentionTile<T>& t) {
                         t.v_packed ? panel : t.v_row, t.out + j, t.v_width,
                         std::min(panel, t.v_width - j), T{1});
   }
+}
+
+// The product of two rows.
+template <class T>
+inline T dot_row(Index n, const T* a, const T* b) {
+  const hn::ScalableTag<T> d;
+  auto sum = hn::Zero(d);
+  each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
+    sum = hn::MulAdd(load_some(d, a + j, count), load_some(d, b + j, count), sum);
+  });
+  return sum_lanes(d, sum);
 }
 
 // For the backward pass. In: scores and dp = dout v^T of one row. Out: its weights in place of the

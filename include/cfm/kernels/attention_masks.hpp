@@ -1,8 +1,9 @@
 #pragma once
-/// @file  Which keys a query of attention sees, as ranges: what lies outside costs nothing.
+/// @file  Which keys a query of attention sees: a range, and what it lacks.
 
 #include <algorithm>
 #include <concepts>
+#include <numeric>
 #include <span>
 
 #include <cfm/core/error.hpp>
@@ -13,6 +14,7 @@ CFM_NAMESPACE_BEGIN
 /// keys. Unequal lengths end together: the last query stands at the last key.
 struct QueryPlace {
   Index batch = 0, query = 0, queries = 0, keys = 0;
+  Index head = 0;
 
   /// The key at the query's own position.
   constexpr Index position() const { return query + keys - queries; }
@@ -30,11 +32,38 @@ struct KeyRange {
   friend constexpr bool operator==(const KeyRange&, const KeyRange&) = default;
 };
 
-/// What attention takes as a mask: the range of a query.
+/// What attention takes as a mask: the range of a query. What lies outside costs nothing.
 template <class M>
 concept AttentionMask = requires(const M& mask, const QueryPlace& place) {
   { mask(place) } -> std::same_as<KeyRange>;
 };
+
+/// A mask that hides blocks of keys inside the range: block i is keys i block() .. (i + 1) block(),
+/// block() a multiple of 32. What no query of a tile sees is not computed.
+template <class M>
+concept BlockedMask = AttentionMask<M> && requires(const M& mask, const QueryPlace& place) {
+  { mask.block() } -> std::same_as<Index>;
+  { mask.hides(place, Index{}) } -> std::same_as<bool>;
+};
+
+/// A mask that hides single keys inside the range, none of them before first_hidden(place).
+template <class M>
+concept DetailedMask = AttentionMask<M> && requires(const M& mask, const QueryPlace& place) {
+  { mask.hides_key(place, Index{}) } -> std::same_as<bool>;
+  { mask.first_hidden(place) } -> std::same_as<Index>;
+};
+
+/// True if the query sees the key, 0 <= key < place.keys.
+template <AttentionMask M>
+constexpr bool shows(const M& mask, const QueryPlace& place, Index key) {
+  const KeyRange range = mask(place);
+  if (key >= range.sinks && (key < range.begin || key >= range.end)) return false;
+  if constexpr (BlockedMask<M>)
+    if (mask.hides(place, key / mask.block())) return false;
+  if constexpr (DetailedMask<M>)
+    return key < mask.first_hidden(place) || !mask.hides_key(place, key);
+  return true;
+}
 
 /// Every query sees every key.
 struct AllKeys {
@@ -92,6 +121,39 @@ struct BothMasks {
   B b;
 
   constexpr KeyRange operator()(const QueryPlace& q) const { return a(q) & b(q); }
+
+  constexpr Index block() const requires(BlockedMask<A> || BlockedMask<B>) {
+    if constexpr (!BlockedMask<A>)
+      return b.block();
+    else if constexpr (!BlockedMask<B>)
+      return a.block();
+    else
+      return std::gcd(a.block(), b.block());
+  }
+  constexpr bool hides(const QueryPlace& q, Index i) const
+      requires(BlockedMask<A> || BlockedMask<B>) {
+    const Index key = i * block();
+    if constexpr (BlockedMask<A>)
+      if (a.hides(q, key / a.block())) return true;
+    if constexpr (BlockedMask<B>)
+      if (b.hides(q, key / b.block())) return true;
+    return false;
+  }
+  constexpr Index first_hidden(const QueryPlace& q) const
+      requires(DetailedMask<A> || DetailedMask<B>) {
+    Index first = q.keys;
+    if constexpr (DetailedMask<A>) first = std::min(first, a.first_hidden(q));
+    if constexpr (DetailedMask<B>) first = std::min(first, b.first_hidden(q));
+    return first;
+  }
+  constexpr bool hides_key(const QueryPlace& q, Index key) const
+      requires(DetailedMask<A> || DetailedMask<B>) {
+    if constexpr (DetailedMask<A>)
+      if (key >= a.first_hidden(q) && a.hides_key(q, key)) return true;
+    if constexpr (DetailedMask<B>)
+      if (key >= b.first_hidden(q) && b.hides_key(q, key)) return true;
+    return false;
+  }
 };
 template <class A, class B>
 BothMasks(A, B) -> BothMasks<A, B>;

@@ -136,10 +136,4 @@ void apply_scores(const Policy& policy, const ScoreRow<T>& row) {
 template <class P, class T>
 concept ScorePolicy = RowScorePolicy<P, T> || LaneFunction2<P, T>;
 
-/// A score policy that the backward pass can take: it only shifts scores, or has a gradient.
-template <class P, class T>
-concept DifferentiableScore = ScorePolicy<P, T> &&(
-    requires { requires P::shifts; } ||
-    requires(const P& policy, ScoreRow<T> row, T* d) { policy.gradient(row, d); });
-
 CFM_ISA_NAMESPACE_END
