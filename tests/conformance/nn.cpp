@@ -1,10 +1,12 @@
 // Modules: their tensors by name from the case, their outputs and gradients against it.
 
+#include <cfm/autograd/ops_reduce.hpp>
 #include <cfm/nn/embedding.hpp>
 #include <cfm/nn/linear.hpp>
 #include <cfm/nn/mlp.hpp>
 #include <cfm/nn/norm.hpp>
 #include <cfm/nn/recurrent.hpp>
+#include <cfm/nn/transformer.hpp>
 
 #include "registry.hpp"
 
@@ -117,6 +119,60 @@ const Cases norm_cases({
        BatchNorm1d norm = filled(BatchNorm1d(6), c);
        statistics(norm, c);
        c.outputs({norm(c.leaf("in.0"))});
+     }},
+});
+
+// Queries in.0, keys in.1, values in.2; what is missing is what came before. The second output is
+// the mean of the weights over the heads.
+template <class Kernel, class Mask>
+void attention_case(Case& c, const Mask& mask) {
+  const Var query = c.leaf("in.0"), key = c.has("in.1") ? c.leaf("in.1") : query;
+  const Var value = c.has("in.2") ? c.leaf("in.2") : key;
+  const auto model = filled(
+      MultiHeadAttention<Linear<>, Kernel>(
+          {.dim = query.size(2), .heads = static_cast<Index>(c.number("heads", 1))}),
+      c);
+  const Var y = c.has("in.1") ? model(query, key, value, mask) : model(query, mask);
+  c.outputs({y, mean(model.weights(query, key, mask), {1})});
+}
+
+const Cases attention_cases({
+    {"mha_E*", [](Case& c) { attention_case<FlashAttention>(c, AllKeys{}); }},
+    {"mha_causal_*", [](Case& c) { attention_case<FlashAttention>(c, Causal{}); }},
+    {"mha_keypad_*",
+     [](Case& c) {  // the first sequence is padded
+       std::vector<Index> lengths(static_cast<std::size_t>(c.tensor("in.1").size(0)),
+                                  c.tensor("in.1").size(1));
+       lengths[0] = static_cast<Index>(c.number("pad_from", 0));
+       attention_case<FlashAttention>(c, KeyLengths{lengths});
+     }},
+});
+
+void encoder_layer(Case& c, bool norm_first, Activation activation) {
+  const Var x = c.leaf("in.0");
+  const TransformerConfig config{.dim = x.size(2),
+                                 .heads = static_cast<Index>(c.number("heads", 1)),
+                                 .hidden = c.tensor("param.linear1.bias").size(0),
+                                 .activation = activation,
+                                 .norm_first = norm_first};
+  c.outputs({filled(TransformerEncoderLayer<>(config), c)(x)});
+}
+
+const Cases transformer_cases({
+    {"encoder_layer_normfirst0_relu",
+     [](Case& c) { encoder_layer(c, false, Activation::relu); }},
+    {"encoder_layer_normfirst0_gelu",
+     [](Case& c) { encoder_layer(c, false, Activation::gelu); }},
+    {"encoder_layer_normfirst1_relu", [](Case& c) { encoder_layer(c, true, Activation::relu); }},
+    {"encoder_layer_normfirst1_gelu", [](Case& c) { encoder_layer(c, true, Activation::gelu); }},
+    {"decoder_layer",
+     [](Case& c) {
+       const Var x = c.leaf("in.0");
+       const TransformerConfig config{.dim = x.size(2),
+                                      .heads = static_cast<Index>(c.number("heads", 1)),
+                                      .hidden = c.tensor("param.linear1.bias").size(0)};
+       const auto model = filled(TransformerDecoderLayer<>(config), c);
+       c.outputs({model(x, c.leaf("in.1"), AllKeys{})});
      }},
 });
 

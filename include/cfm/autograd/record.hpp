@@ -50,7 +50,8 @@ inline void add_gradient(Tensor& sum, const Tensor& grad) {
 template <class Backward>
 Var record(std::span<const Var* const> inputs, Tensor&& value, Backward&& backward) {
   Tape* const tape = detail::common_tape(inputs);
-  if (!tape || !detail::any_needs_grad(inputs)) return Var(std::move(value), tape, -1);
+  if (!tape || !detail::any_needs_grad(inputs) || !tape->takes_nodes())
+    return Var(std::move(value), tape, -1);
   const GradSlot slot =
       tape->append<true>({&value, 1}, std::forward<Backward>(backward), &isa_detail::add_gradient);
   return Var(std::move(value), tape, slot);
@@ -66,7 +67,7 @@ template <class Backward>
 std::vector<Var> record(std::span<const Var* const> inputs, std::vector<Tensor> values,
                         Backward backward) {
   Tape* const tape = detail::common_tape(inputs);
-  const bool recorded = tape && detail::any_needs_grad(inputs);
+  const bool recorded = tape && detail::any_needs_grad(inputs) && tape->takes_nodes();
   GradSlot slot =
       recorded ? tape->append<false>(values, std::move(backward), &isa_detail::add_gradient) : -1;
   std::vector<Var> out;

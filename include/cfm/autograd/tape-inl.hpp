@@ -19,6 +19,7 @@ inline GradSlot Tape::new_slots(std::span<const Tensor> values) {
 inline Var Tape::leaf(const Tensor& value) {
   CFM_CHECK(is_floating(value.dtype()), "leaf: only floats have gradients", value.dtype());
   CFM_CHECK(value.defined(), "leaf: the tensor is undefined");
+  if (!recording_) touched_.push_back(value);
   if (const auto it = leaves_.find(value.address()); it != leaves_.end()) {
     const Tensor& known = it->second.value;
     CFM_CHECK(known.shape() == value.shape() && known.strides() == value.strides() &&
@@ -91,6 +92,17 @@ inline bool Tape::reached(const Node& node) const {
   return false;
 }
 
+// Runs the steps from the last one down to `first`.
+inline void Tape::replay(Gradients& gradients, std::size_t first) {
+  for (std::size_t i = nodes_.size(); i-- > first;) {
+    if (reached(nodes_[i])) {
+      const Node node = nodes_[i];
+      node.run(node.closure, gradients, node.first, node.outputs);
+    }
+    nodes_[i].forget();
+  }
+}
+
 inline void Tape::backward(const Var& output, Tensor grad) {
   CFM_CHECK(output.tape() == this, "backward: the value is not on this tape");
   CFM_CHECK(output.needs_grad(), "backward: the value does not depend on any leaf");
@@ -104,13 +116,7 @@ inline void Tape::backward(const Var& output, Tensor grad) {
   Gradients gradients(*this);
   try {
     gradients.add(output.slot(), std::move(grad));
-    for (std::size_t i = nodes_.size(); i-- > 0;) {
-      if (reached(nodes_[i])) {
-        const Node node = nodes_[i];
-        node.run(node.closure, gradients, node.first, node.outputs);
-      }
-      nodes_[i].forget();
-    }
+    replay(gradients, 0);
     // Each leaf gets a dense gradient of its own: whoever writes one changes no other.
     for (auto& [address, leaf] : leaves_) {
       Tensor& sum = grads_[static_cast<std::size_t>(leaf.slot)];

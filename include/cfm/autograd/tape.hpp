@@ -22,6 +22,10 @@ struct TapeOptions {
 /// The gradients during a replay: what a backward step adds to.
 class Gradients;
 
+namespace detail {
+class TapeSegment;
+}
+
 /// Records operations in the order in which they ran and replays them backwards. That order is
 /// topological, so the replay is one loop: no sort, no recursion, any depth. One replay a tape;
 /// what a step saved is released as the replay passes. Not for use by several threads at once.
@@ -99,8 +103,16 @@ class Tape {
   template <bool single, class Backward>
   GradSlot append(std::span<const Tensor> values, Backward backward, Accumulate accumulate);
 
+  /// False while checkpoint() runs a part for its values; then it learns that there was something
+  /// to record. For record() alone.
+  bool takes_nodes() noexcept {
+    skipped_ = skipped_ || !recording_;
+    return recording_;
+  }
+
  private:
   friend class Gradients;
+  friend class detail::TapeSegment;
 
   struct Node {
     void (*run)(void* closure, Gradients& gradients, GradSlot first, GradSlot outputs) = nullptr;
@@ -128,6 +140,7 @@ class Tape {
 
   GradSlot new_slots(std::span<const Tensor> values);
   void check_grad(GradSlot slot, const Tensor& grad) const;
+  void replay(Gradients& gradients, std::size_t first);
   bool reached(const Node& node) const;
 
   Tensor grad_at(GradSlot slot) const {
@@ -141,6 +154,9 @@ class Tape {
   TapeOptions options_;
   std::uint64_t draws_ = 0;
   bool replayed_ = false;
+  bool recording_ = true;        // false: a part runs for its values
+  bool skipped_ = false;         // that part had something to record
+  std::vector<Tensor> touched_;  // the leaves of that part
   Accumulate accumulate_ = nullptr;
   Arena arena_;
   std::vector<Node> nodes_;
