@@ -58,7 +58,9 @@ const Nodes onnx_optimizers({
        return stepped<Adagrad>(n, options, "sum_of_squares");
      }},
     {"Adam",
-     [](Node&) -> Results { throw Skip{"an Adam whose epsilon stands beside uncorrected moments"}; }},
+     [](Node&) -> Results {
+       throw Skip{"an Adam whose epsilon stands beside uncorrected moments"};
+     }},
 });
 
 }  // namespace

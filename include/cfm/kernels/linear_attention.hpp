@@ -107,7 +107,8 @@ inline void check_linear_attention(const Tensor& q, const Tensor& k, const Tenso
 ///     S = S + k_t (v_t)'                         or, with beta, the delta rule:
 ///     S = S + beta_t k_t (v_t - S' k_t)'
 ///     out_t = scale S' q_t
-/// Several heads of queries may share one of keys. A sequence may come in pieces: pass the state on.
+/// Several heads of queries may share one of keys. A sequence may come in pieces, the state passed
+/// on.
 ///
 /// Shapes:  q [batch, heads, steps, width], k [batch, kv heads, steps, width],
 ///          v [batch, kv heads, steps, v width].
