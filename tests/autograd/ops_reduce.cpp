@@ -71,6 +71,27 @@ TEST_CASE("reduce: cumsum") {
   for (int dim : {0, 1, -1})
     check_gradients([dim](const std::vector<Var>& v) { return cumsum(v[0], dim); },
                     {random({3, 4, 2}, 1)});
+  for (bool exclusive : {false, true})
+    check_gradients(
+        [=](const std::vector<Var>& v) {
+          return cumsum(v[0], 0, {.exclusive = exclusive, .reverse = true});
+        },
+        {random({5, 2}, 1)});
   check_gradients([](const std::vector<Var>& v) { return cumsum(v[0], 0); }, {random({}, 1)});
   check_gradients([](const std::vector<Var>& v) { return cumsum(v[0], 0); }, {random({0, 2}, 1)});
+}
+
+TEST_CASE("reduce: cumprod, with zeros at any place") {
+  for (int dim : {0, 1, -1})
+    check_gradients([dim](const std::vector<Var>& v) { return cumprod(v[0], dim); },
+                    {random({3, 4, 2}, 1)});
+  for (Index first : {0, 2, 4})
+    for (Index second : {1, 2, 3}) {
+      Tensor x = random({5}, 7);
+      x.span<double>()[static_cast<std::size_t>(first)] = 0;
+      x.span<double>()[static_cast<std::size_t>(second)] = 0;
+      check_gradients([](const std::vector<Var>& v) { return cumprod(v[0], 0); }, {x});
+    }
+  check_gradients([](const std::vector<Var>& v) { return cumprod(v[0], 0); }, {random({}, 1)});
+  check_gradients([](const std::vector<Var>& v) { return cumprod(v[0], 0); }, {random({0, 2}, 1)});
 }

@@ -1,6 +1,8 @@
-// cfm_conformance DIR: runs the operator samples of DIR/torch/opinfo and the cases of
-// DIR/torch/golden through cfm and compares outputs and gradients. Without DIR it takes the
-// development data; where there is none it says so and succeeds.
+// cfm_conformance DIR: runs the operator samples of DIR/torch/opinfo, the cases of
+// DIR/torch/golden, the operator cases of DIR/onnx_cases and the number formats of DIR/fp_golden
+// and DIR/quant_golden through cfm, each folder where it is present, and compares outputs and
+// gradients. Without DIR it takes the development data; where there is none it says so and
+// succeeds.
 
 #include <algorithm>
 #include <cstdio>
@@ -9,46 +11,13 @@
 
 #include <cfm/io/file.hpp>
 
-#include "registry.hpp"
+#include "onnx.hpp"
+#include "tally.hpp"
 
 namespace cfm::conformance {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Tally {
-  int passed = 0, failed = 0, skipped = 0;
-  std::map<std::string, std::map<std::string, int>> reasons;  // of skipped samples, by file
-  std::set<std::string> names;                                // files with a sample that passed
-
-  void skip(const std::string& name, const std::string& reason, int count = 1) {
-    skipped += count;
-    reasons[reason][name] += count;
-  }
-  void fail(const std::string& name, const std::string& text) {
-    ++failed;
-    std::printf("FAILED  %s: %s\n", name.c_str(), text.c_str());
-  }
-  void pass(const std::string& name) {
-    ++passed;
-    names.insert(name);
-  }
-};
-
-// Runs f and books its outcome.
-template <class F>
-void book(Tally& tally, const std::string& file, const std::string& name, const F& f) {
-  try {
-    f();
-    tally.pass(file);
-  } catch (const Skip& s) {
-    tally.skip(file, s.reason);
-  } catch (const Mismatch& m) {
-    tally.fail(name, m.text);
-  } catch (const std::exception& e) {
-    tally.fail(name, e.what());
-  }
-}
 
 void run_sample(const Operator& op, const JsonRef& json, const Storage& bytes) {
   const auto mode = json["kwargs"].find("training");
@@ -142,28 +111,25 @@ void run_cases(const fs::path& folder, Tally& tally) {
   }
 }
 
-void print_reasons(const Tally& tally) {
-  for (const auto& [reason, files] : tally.reasons) {
-    int count = 0;
-    std::string list;
-    for (const auto& [file, n] : files) {
-      count += n;
-      list += (list.empty() ? "" : ", ") + file;
-    }
-    std::printf("skipped %d, %s: %s\n", count, reason.c_str(), list.c_str());
-  }
-}
-
 int run(const fs::path& data) {
-  Tally tally;
-  run_operators(data / "torch" / "opinfo", tally);
-  const std::size_t ops = tally.names.size();
-  run_cases(data / "torch" / "golden", tally);
-  print_reasons(tally);
-  std::printf("operators with passing samples: %zu, golden cases: %zu\n", ops,
-              tally.names.size() - ops);
-  std::printf("%d passed, %d failed, %d skipped\n", tally.passed, tally.failed, tally.skipped);
-  return tally.failed == 0 ? 0 : 1;
+  Tally samples, goldens, formats, nodes;
+  run_operators(data / "torch" / "opinfo", samples);
+  run_cases(data / "torch" / "golden", goldens);
+  run_formats(data, formats);
+  onnx::run_nodes(data / "onnx_cases", nodes);
+  int passed = 0, failed = 0, skipped = 0;
+  for (const Tally* tally : {&samples, &goldens, &formats, &nodes}) {
+    tally->print_reasons();
+    passed += tally->passed;
+    failed += tally->failed;
+    skipped += tally->skipped;
+  }
+  std::printf("operators with passing samples: %zu, golden cases: %zu\n", samples.names.size(),
+              goldens.names.size());
+  std::printf("ONNX: %d of %d run, %d passed, %zu operators\n", nodes.run(), nodes.all(),
+              nodes.passed, nodes.names.size());
+  std::printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -181,8 +147,11 @@ int main(int argc, char** argv) {
       data = CFM_TEST_DATA_DEFAULT;
 #endif
   }
-  if (data.empty() || !fs::is_directory(data / "torch")) {
-    std::printf("skipped: no folder torch in \"%s\"\n", data.string().c_str());
+  bool present = false;
+  for (const char* folder : {"torch", "onnx_cases", "fp_golden", "quant_golden"})
+    present = present || (!data.empty() && fs::is_directory(data / folder));
+  if (!present) {
+    std::printf("skipped: no folder of cases in \"%s\"\n", data.string().c_str());
     std::printf("0 passed, 0 failed, 0 skipped\n");
     return argc > 1 ? 2 : 0;
   }

@@ -1,12 +1,14 @@
 #pragma once
 /// @file  Reductions over dimensions, and sums that run along one.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/kernels/map_rows.hpp>
 #include <cfm/kernels/rearrange.hpp>
+#include <cfm/kernels/scan.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 
@@ -140,12 +142,45 @@ inline Var norm(const Var& x, double p = 2, const Extents& dims = {}, bool keepd
 }
 
 /// Sums of the elements up to each one, along a dimension.
-inline Var cumsum(const Var& x, int dim) {
-  return record({&x}, cumsum(x.value(), dim),
-                [to = x.slot(), dim](Gradients& gradients, const Tensor& dy) {
-                  if (dy.rank() == 0) return gradients.add(to, dy);
-                  gradients.add(to, flip(cumsum(flip(dy, Extents{dim}), dim), Extents{dim}));
+inline Var cumsum(const Var& x, int dim, const ScanOptions& options = {}) {
+  return record({&x}, cumsum(x.value(), dim, options),
+                [to = x.slot(), dim, options](Gradients& gradients, const Tensor& dy) {
+                  // Element i is in the totals behind it: the same sums from the other end.
+                  gradients.add(to, cumsum(dy, dim, {options.exclusive, !options.reverse}));
                 });
+}
+
+/// Products of the elements up to each one, along a dimension. Exact gradients also where elements
+/// are 0.
+inline Var cumprod(const Var& x, int dim) {
+  Tensor y = cumprod(x.value(), dim);
+  Saved saved(y);
+  return record(
+      {&x}, std::move(y),
+      [to = x.slot(), x = Saved(x), y = std::move(saved), dim](Gradients& gradients,
+                                                               const Tensor& dy) {
+        // Up to the first 0 the products y hold x[i]: sum_{j >= i} dy[j] y[j] / x[i]. For the 0
+        // itself they are made again without it. What comes behind is multiplied by 0.
+        const auto slope = [](auto* out, Index n, const auto* d, const auto* v, const auto* p) {
+          using T = std::remove_cvref_t<decltype(*out)>;
+          const Index zero = std::find(v, v + n, T{0}) - v;
+          double total = 0;
+          for (Index i = zero; i-- > 0;) {
+            total += static_cast<double>(d[i]) * static_cast<double>(p[i]);
+            out[i] = static_cast<T>(total / static_cast<double>(v[i]));
+          }
+          if (zero == n) return;
+          double others = zero == 0 ? 1 : static_cast<double>(p[zero - 1]);
+          total = static_cast<double>(d[zero]) * others;
+          for (Index i = zero + 1; i < n; ++i) {
+            others *= static_cast<double>(v[i]);
+            total += static_cast<double>(d[i]) * others;
+          }
+          out[zero] = static_cast<T>(total);
+          std::fill(out + zero + 1, out + n, T{0});
+        };
+        gradients.add(to, map_rows("cumprod", slope, dim, dy, *x, *y));
+      });
 }
 
 CFM_ISA_NAMESPACE_END

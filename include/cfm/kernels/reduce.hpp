@@ -102,36 +102,4 @@ inline Tensor all(const Tensor& x, const Extents& dims = {}, bool keepdim = fals
   return logical_not(any(equal(x.to(DType::boolean), 0.0), dims, keepdim));
 }
 
-/// out[.., i, ..] = x[.., 0, ..] + .. + x[.., i, ..] along one dimension, f32 summed in double;
-/// integers and bools give i64 (u64 for u64).
-inline Tensor cumsum(const Tensor& x, int dim) {
-  const int d = normalize_dim(dim, x.rank(), "cumsum");
-  const DType dtype = is_floating(x.dtype()) || x.dtype() == DType::u64 ? x.dtype() : DType::i64;
-  if (x.rank() == 0) return x.to(dtype).clone();
-  Tensor moved = x.to(dtype).transpose(d, -1).contiguous();
-  Tensor out = Tensor::empty_like(moved);
-  const Index n = moved.size(-1), rows = n == 0 ? 0 : moved.size() / n;
-  const auto run = [&]<class T>(std::type_identity<T>) {
-    using Wide = std::conditional_t<std::floating_point<T>, double, std::uint64_t>;
-    const T* const source = std::as_const(moved).template data<T>();
-    T* const target = out.data<T>();
-    parallel_for(rows, grain_for(2 * n * Index{sizeof(T)}), [&](Index begin, Index end) {
-      for (Index r = begin; r < end; ++r) {
-        Wide total = 0;
-        for (Index i = r * n; i < (r + 1) * n; ++i) {
-          total += static_cast<Wide>(source[i]);
-          target[i] = static_cast<T>(total);
-        }
-      }
-    });
-  };
-  if (dtype == DType::i64)
-    run(std::type_identity<std::int64_t>{});
-  else if (dtype == DType::u64)
-    run(std::type_identity<std::uint64_t>{});
-  else
-    visit_real(dtype, "cumsum", run);
-  return out.transpose(d, -1).contiguous();
-}
-
 CFM_ISA_NAMESPACE_END

@@ -1,0 +1,115 @@
+#pragma once
+/// @file  The k largest or smallest elements along a dimension.
+
+#include <algorithm>
+
+#include <cfm/exec/scratch.hpp>
+#include <cfm/kernels/sort.hpp>
+#include <cfm/kernels/top_k-inl.hpp>
+
+CFM_NAMESPACE_BEGIN
+
+/// Which elements top_k chooses, and in what order it gives them.
+struct TopKOptions {
+  bool largest = true;
+  bool sorted = true;  ///< best first; otherwise by position
+};
+
+CFM_NAMESPACE_END
+
+CFM_ISA_NAMESPACE_BEGIN
+namespace isa_detail {
+
+// The best k of a row to the front of `entries`, in no order. `entries` has room for 2 k + 64:
+// what beats the k-th best so far is collected there, and when it is full the k best are kept. So
+// a long row is read once, and most of it is only compared.
+template <bool largest, class T>
+void choose_k(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
+  const detail::RanksBefore<largest> before;
+  const Index room = 2 * k + 64;
+  Index count = std::min(n, room), i = count;
+  for (Index at = 0; at < count; ++at) entries[at] = {x[at], at};
+  while (true) {
+    if (count > k) std::nth_element(entries, entries + (k - 1), entries + count, before);
+    count = k;
+    const T threshold = entries[k - 1].value;  // equals behind it lose: only what is better enters
+    while (i < n && count < room) {
+      if constexpr (Real<T>) {
+        i = CFM_CALL(first_beyond)(x, i, n, threshold, largest);
+        if (i == n) break;
+        entries[count++] = {x[i], i};
+      } else if (largest ? threshold < x[i] : x[i] < threshold) {
+        entries[count++] = {x[i], i};
+      }
+      ++i;
+    }
+    if (count == k) return;
+  }
+}
+
+}  // namespace isa_detail
+
+/// values[r, :] = the k best of x[r, :], indices[r, :] their positions.
+///
+/// Shapes:  x [rows, n], values and indices [rows, k] with k <= n; last stride 1.
+/// Order:   of equal elements the one at the lower position is better. -0 equals 0; a NaN is larger
+///          than every number and equals every NaN.
+/// Errors:  ShapeError if the shapes do not fit.
+/// Cost:    one pass over x for small k: a vector comparison for most elements.
+template <class T>
+void top_k_rows(In<T, 2> x, View<T, 2> values, View<std::int64_t, 2> indices,
+                const TopKOptions& options = {}) {
+  detail::check_rows("top_k_rows", values, indices);
+  const Index n = x.cols(), k = values.cols();
+  CFM_CHECK(x.rows() == values.rows() && k <= n && x.last_contiguous(),
+            "top_k_rows: needs a row of outputs, no longer, for every row", x, values);
+  if (k == 0) return;
+  parallel_for(x.rows(), grain_for(n * Index{sizeof(T)}), [&](Index begin, Index end) {
+    const Scratch<detail::Ranked<T>> scratch(std::min(n, 2 * k + 64));
+    detail::Ranked<T>* const entries = scratch.data();
+    for (Index r = begin; r < end; ++r) {
+      if (options.largest)
+        isa_detail::choose_k<true>(x.row(r), n, k, entries);
+      else
+        isa_detail::choose_k<false>(x.row(r), n, k, entries);
+      if (!options.sorted)
+        std::sort(entries, entries + k,
+                  [](const auto& a, const auto& b) { return a.index < b.index; });
+      else if (options.largest)
+        std::sort(entries, entries + k, detail::RanksBefore<true>{});
+      else
+        std::sort(entries, entries + k, detail::RanksBefore<false>{});
+      for (Index i = 0; i < k; ++i) {
+        values.row(r)[i] = entries[i].value;
+        indices.row(r)[i] = entries[i].index;
+      }
+    }
+  });
+}
+
+/// The k best elements along a dimension, whose extent becomes k, and their positions; see
+/// top_k_rows.
+/// Errors:  ShapeError for a dimension that is not there or shorter than k, Error for a negative k,
+///          TypeError for fp8.
+inline Ordered top_k(const Tensor& x, Index k, int dim = -1, const TopKOptions& options = {}) {
+  if (isa_detail::is_half(x.dtype())) {  // exact both ways
+    const Ordered wide = top_k(x.to(DType::f32), k, dim, options);
+    return {wide.values.to(x.dtype()), wide.indices};
+  }
+  const detail::RowsOf rows("top_k", x, dim);
+  CFM_CHECK(k >= 0, "top_k: k must not be negative", k);
+  CFM_CHECK(k <= rows.x.size(-1), "top_k: k is larger than the dimension", x, dim, k);
+  CFM_CHECK(x.rank() > 0 || k == 1, "top_k: a scalar has its one element", x, k);
+  Extents shape = rows.x.shape();
+  shape[shape.rank() - 1] = k;
+  Tensor values = Tensor::empty(Shape(shape), x.dtype());
+  Tensor indices = Tensor::empty(Shape(shape), DType::i64);
+  isa_detail::visit_ranked("top_k", x.dtype(), [&]<class T>(std::type_identity<T>) {
+    if (values.size() > 0)
+      top_k_rows<T>(rows.view<T>(), matrix_view(values.data<T>(), rows.rows, k),
+                    matrix_view(indices.data<std::int64_t>(), rows.rows, k), options);
+  });
+  return {rows.restore(x, values), rows.restore(x, indices)};
+}
+
+CFM_ISA_NAMESPACE_END
