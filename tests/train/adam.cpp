@@ -5,6 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cfm/exec/thread_limit.hpp>
+#include <cfm/train/sgd.hpp>
+
 #include "optimizer_cases.hpp"
 
 using namespace cfm;
@@ -58,4 +61,47 @@ TEST_CASE("adam: bad options are named") {
 TEST_CASE("adam: a saved state goes on with the same bits") {
   check_resume<Adam>({.weight_decay = 0.1});
   check_resume<AdamW>({.amsgrad = true});
+}
+
+TEST_CASE("adamw: the update of an element does not depend on its place, its tensor or the threads") {
+  // One long parameter, and its elements as parameters of their own.
+  constexpr Index n = 43;
+  const AdamWOptions options{.learning_rate = 0.1, .amsgrad = true};
+  for (Index begin : {0, 1, 5, 37}) {
+    Rng rng(3);
+    Pair whole(DType::f32, n), part(DType::f32, n - begin);
+    AdamW a(whole, options, {.clip_value = 1.5}), b(part, options, {.clip_value = 1.5});
+    for (int k = 0; k < 3; ++k) {
+      const Tensor gradient = noise({n}, rng, DType::f32);
+      a.step_gradients({gradient, Tensor()});
+      b.step_gradients({gradient.slice(0, begin, n).clone(), Tensor()});
+    }
+    CHECK(same_bits(whole.a.value.slice(0, begin, n).clone(), part.a.value));
+  }
+  const auto run = [] {
+    Pair m(DType::f32, 100003);  // several tasks, and a small tensor in the last one
+    Sgd optimizer(m, {.learning_rate = 0.1, .momentum = 0.9});
+    steps(optimizer, m, 0, 3);
+    return m;
+  };
+  const Pair one = ThreadLimit(1).run(run);
+  for (int threads : {2, 3, 8}) {
+    const Pair many = ThreadLimit(threads).run(run);
+    CHECK(same_bits(one.a.value, many.a.value));
+    CHECK(same_bits(one.b.value, many.b.value));
+  }
+}
+
+TEST_CASE("optimizers: clip_value limits, at 0 too, and keeps NaN") {
+  const auto after = [](float gradient, double limit) {
+    One m{{Tensor::of<float>({1})}};
+    Sgd optimizer(m, {.learning_rate = 1}, {.clip_value = limit});
+    optimizer.step_gradients({Tensor::of<float>({gradient})});
+    return m.w.value.item<float>();
+  };
+  CHECK(after(3, 0.5) == 0.5f);
+  CHECK(after(-3, 0.5) == 1.5f);
+  CHECK(after(0.25f, 0.5) == 0.75f);
+  CHECK(after(3, 0) == 1);
+  CHECK(std::isnan(after(NAN, 0.5)));
 }

@@ -22,9 +22,7 @@ inline Var leaky_relu(const Var& x, double slope = 0.01) {
 
 /// x > 0 ? x : alpha expm1(x)
 inline Var elu(const Var& x, double alpha = 1) {
-  return record_by_input(x, elu(x.value(), alpha), [alpha](auto dy, auto v) {
-    return v > 0 ? dy : dy * static_cast<decltype(v)>(alpha) * std::exp(v);
-  });
+  return record_function(x, elu(x.value(), alpha), ops::Elu{alpha});
 }
 
 /// max(x, 0) + min(alpha expm1(x / alpha), 0)
@@ -35,39 +33,19 @@ inline Var celu(const Var& x, double alpha = 1) { return mul(elu(div(x, alpha)),
 inline Var selu(const Var& x) { return mul(elu(x, 1.6732632423543772), 1.0507009873554805); }
 
 /// x (1 + erf(x / sqrt 2)) / 2
-inline Var gelu(const Var& x) {
-  return record_by_input(x, gelu(x.value()), [](auto dy, auto v) {
-    using T = decltype(v);
-    const T cdf = (1 + std::erf(v * static_cast<T>(0.7071067811865476))) / 2;  // 1 / sqrt 2
-    const T pdf = std::exp(-v * v / 2) * static_cast<T>(0.3989422804014327);   // 1 / sqrt(2 pi)
-    return dy * (cdf + v * pdf);
-  });
-}
+inline Var gelu(const Var& x) { return record_function(x, gelu(x.value()), ops::Gelu{}); }
 
 /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 inline Var gelu_tanh(const Var& x) {
-  return record_by_input(x, gelu_tanh(x.value()), [](auto dy, auto v) {
-    using T = decltype(v);
-    constexpr T scale = static_cast<T>(0.7978845608028654), cubic = static_cast<T>(0.044715);
-    const T t = std::tanh(scale * (v + cubic * v * v * v));
-    return dy * ((1 + t) + v * (1 - t * t) * scale * (1 + 3 * cubic * v * v)) / 2;
-  });
+  return record_function(x, gelu_tanh(x.value()), ops::GeluTanh{});
 }
 
 /// x sigmoid(x)
-inline Var silu(const Var& x) {
-  return record_by_input(x, silu(x.value()), [](auto dy, auto v) {
-    const auto s = 1 / (1 + std::exp(-v));
-    return dy * s * (1 + v * (1 - s));
-  });
-}
+inline Var silu(const Var& x) { return record_function(x, silu(x.value()), ops::Silu{}); }
 
 /// log(1 + exp(beta x)) / beta, x itself where beta x > 20
 inline Var softplus(const Var& x, double beta = 1) {
-  return record_by_input(x, softplus(x.value(), beta), [beta](auto dy, auto v) {
-    const auto z = static_cast<decltype(v)>(beta) * v;
-    return z > 20 ? dy : dy / (1 + std::exp(-z));
-  });
+  return record_function(x, softplus(x.value(), beta), ops::Softplus{beta});
 }
 
 /// log(sigmoid(x)), without underflow

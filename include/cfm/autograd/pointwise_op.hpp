@@ -2,6 +2,7 @@
 /// @file  Recording element-wise operations: the slope of one element is all that differs.
 
 #include <cfm/autograd/tape.hpp>
+#include <cfm/kernels/elementwise.hpp>
 #include <cfm/kernels/pointwise.hpp>
 #include <cfm/kernels/sum_to.hpp>
 
@@ -13,6 +14,16 @@ Var record_by_input(const Var& x, Tensor y, const Grad& grad) {
   return record({&x}, std::move(y),
                 [to = x.slot(), x = Saved(x), grad](Gradients& gradients, const Tensor& dy) {
                   gradients.add(to, pointwise("backward", grad, dy, *x));
+                });
+}
+
+/// Records y = f(x) for a function of ops.hpp that has a slope there. It saves x.
+template <class Op>
+Var record_function(const Var& x, Tensor y, const Op& op) {
+  return record({&x}, std::move(y),
+                [to = x.slot(), x = Saved(x), op](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(
+                      to, isa_detail::map_tensor("backward", ops::Slope<Op>{op}, dy, *x));
                 });
 }
 

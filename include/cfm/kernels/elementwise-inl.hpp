@@ -126,6 +126,43 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Min, hn::Vec<D> a, hn::Vec<D> b) { return 
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Max, hn::Vec<D> a, hn::Vec<D> b) { return max_nan(d, a, b); }
 
+// Slopes, times the gradient g.
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Silu>, hn::Vec<D> g, hn::Vec<D> x) {
+  const auto one = constant(d, 1), s = vsigmoid(d, x);
+  return hn::Mul(hn::Mul(g, s), hn::MulAdd(x, hn::Sub(one, s), one));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Gelu>, hn::Vec<D> g, hn::Vec<D> x) {
+  const auto half = constant(d, 0.5);
+  const auto cdf = hn::MulAdd(verf(d, hn::Mul(x, constant(d, 0.70710678118654752))), half, half);
+  const auto pdf = hn::Mul(vexp(d, hn::Mul(hn::Mul(x, x), constant(d, -0.5))),
+                           constant(d, 0.39894228040143268));  // 1 / sqrt(2 pi)
+  return hn::Mul(g, hn::MulAdd(x, pdf, cdf));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::GeluTanh>, hn::Vec<D> g, hn::Vec<D> x) {
+  // y = x s(2 z):  y' = s + 2 x z' s (1 - s)
+  const auto one = constant(d, 1), x2 = hn::Mul(x, x);
+  const auto z2 = hn::Mul(hn::MulAdd(hn::Mul(x2, x), constant(d, 0.044715), x),
+                          constant(d, 1.5957691216057308));
+  const auto s = vsigmoid(d, z2);
+  const auto slope = hn::MulAdd(x2, constant(d, 1.5957691216057308 * 3 * 0.044715),
+                                constant(d, 1.5957691216057308));
+  const auto rise = hn::Mul(hn::Mul(x, slope), hn::Mul(s, hn::Sub(one, s)));
+  return hn::Mul(g, hn::Add(s, rise));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Elu> f, hn::Vec<D> g, hn::Vec<D> x) {
+  const auto below = hn::Mul(hn::Mul(g, constant(d, f.op.alpha)), vexp(d, x));
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), g, below);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Softplus> f, hn::Vec<D> g, hn::Vec<D> x) {
+  const auto u = hn::Mul(x, constant(d, f.op.beta));
+  return hn::IfThenElse(hn::Gt(u, constant(d, 20)), g, hn::Mul(g, vsigmoid(d, u)));
+}
+
 // out[i] = op(x[i]). The tail goes through the same code, so a value does not depend on its place.
 template <class Op, class T>
 inline void map_unary(Op op, const T* x, T* out, Index n) {

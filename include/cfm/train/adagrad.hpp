@@ -31,19 +31,24 @@ struct AdagradRule {
   static bool uses(const Options&, std::size_t) { return true; }
   static double initial_state(const Options& o, std::size_t) { return o.initial_sum; }
 
-  template <Real T, class G>
-  static void update(const Options& o, const UpdateContext& c, Index n, T* p,
-                     const std::array<T*, 1>& at, const G& gradient) {
-    const T rate = static_cast<T>(
-        c.learning_rate / (1 + static_cast<double>(c.step - 1) * o.learning_rate_decay));
-    const T decay = static_cast<T>(c.weight_decay), epsilon = static_cast<T>(o.epsilon);
-    T* const s = at[0];
-    for (Index i = 0; i < n; ++i) {
-      const T g = gradient(i) + decay * p[i];
-      s[i] += g * g;
-      p[i] -= rate * (g / (std::sqrt(s[i]) + epsilon));
+  template <Real T>
+  struct Step {
+    T rate, decay, epsilon;
+
+    Step(const Options& o, const UpdateContext& c)
+        : rate(static_cast<T>(c.learning_rate / (1 + static_cast<double>(c.step - 1) *
+                                                         o.learning_rate_decay))),
+          decay(static_cast<T>(c.weight_decay)),
+          epsilon(static_cast<T>(o.epsilon)) {}
+
+    template <class V>
+    void operator()(V& p, V g, std::array<V, 1>& states) const {
+      V& sum = states[0];
+      g = g + V(decay) * p;
+      sum = sum + g * g;
+      p = p - V(rate) * (g / (sqrt(sum) + V(epsilon)));
     }
-  }
+  };
 };
 
 /// Adagrad:  cfm::Adagrad optimizer(model, {.learning_rate = 1e-2});

@@ -49,29 +49,37 @@ struct AdamRule {
   static bool uses(const Options& o, std::size_t k) { return k < 2 || o.amsgrad; }
   static double initial_state(const Options&, std::size_t) { return 0; }
 
-  template <Real T, class G>
-  static void update(const Options& o, const UpdateContext& c, Index n, T* p,
-                     const std::array<T*, 3>& at, const G& gradient) {
-    const double t = static_cast<double>(c.step);
-    const T rate = static_cast<T>(c.learning_rate / (1 - std::pow(o.beta1, t)));
-    const T correction = static_cast<T>(std::sqrt(1 - std::pow(o.beta2, t)));
-    const T beta1 = static_cast<T>(o.beta1), rest1 = static_cast<T>(1 - o.beta1);
-    const T beta2 = static_cast<T>(o.beta2), rest2 = static_cast<T>(1 - o.beta2);
-    const T epsilon = static_cast<T>(o.epsilon), decay = static_cast<T>(c.weight_decay);
-    const T keep = static_cast<T>(1 - c.learning_rate * c.weight_decay);
-    T *const m = at[0], *const v = at[1], *const largest = at[2];
-    for (Index i = 0; i < n; ++i) {
-      T g = gradient(i);
-      T value = p[i];
-      if constexpr (decoupled) value *= keep;
-      else g += decay * value;
-      m[i] = beta1 * m[i] + rest1 * g;
-      v[i] = beta2 * v[i] + rest2 * (g * g);
-      T square = v[i];
-      if (largest) square = largest[i] = std::max(largest[i], square);
-      p[i] = value - rate * (m[i] / (std::sqrt(square) / correction + epsilon));
+  template <Real T>
+  struct Step {
+    T rate, correction, beta1, rest1, beta2, rest2, epsilon, decay, keep;
+    bool amsgrad;
+
+    Step(const Options& o, const UpdateContext& c)
+        : rate(static_cast<T>(c.learning_rate /
+                              (1 - std::pow(o.beta1, static_cast<double>(c.step))))),
+          correction(static_cast<T>(
+              1 / std::sqrt(1 - std::pow(o.beta2, static_cast<double>(c.step))))),
+          beta1(static_cast<T>(o.beta1)),
+          rest1(static_cast<T>(1 - o.beta1)),
+          beta2(static_cast<T>(o.beta2)),
+          rest2(static_cast<T>(1 - o.beta2)),
+          epsilon(static_cast<T>(o.epsilon)),
+          decay(static_cast<T>(c.weight_decay)),
+          keep(static_cast<T>(1 - c.learning_rate * c.weight_decay)),
+          amsgrad(o.amsgrad) {}
+
+    template <class V>
+    void operator()(V& p, V g, std::array<V, 3>& states) const {
+      auto& [m, v, largest] = states;
+      if constexpr (decoupled) p = V(keep) * p;
+      else g = g + V(decay) * p;
+      m = V(beta1) * m + V(rest1) * g;
+      v = V(beta2) * v + V(rest2) * (g * g);
+      V square = v;
+      if (amsgrad) square = largest = max(largest, v);
+      p = p - V(rate) * (m / (sqrt(square) * V(correction) + V(epsilon)));
     }
-  }
+  };
 };
 
 /// Adam:  cfm::Adam optimizer(model, {.learning_rate = 1e-3});

@@ -12,6 +12,7 @@
 #include <cfm/io/safetensors.hpp>
 #include <cfm/nn/module.hpp>
 #include <cfm/train/clip.hpp>
+#include <cfm/train/detail/update_lanes.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -39,9 +40,10 @@ struct UpdateContext {
   Index step = 1;  ///< 1 at the first update of this parameter
 };
 
-/// An update rule: options, the names of its per-element states, and the update of n elements.
-/// gradient(i) is the i-th gradient after accumulation and clipping; states start at zero, or at
-/// initial_state(options, which).
+/// An update rule: options, the names of its per-element states, and Step<T>(options, context),
+/// which updates a batch of elements: step(value, gradient, states) on Batch<T>, lane by lane. The
+/// gradient is the one after accumulation and clipping; states start at initial_state(options,
+/// which).
 template <class R>
 concept UpdateRule = requires(const typename R::Options& o) {
   { o.learning_rate } -> std::convertible_to<double>;
@@ -120,8 +122,7 @@ class Optimizer {
       scale *= clip_factor(norm, *steps_.clip_norm);
     }
     pending_ = 0;
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-      if (gradients[i].defined()) update(slots_[i], gradients[i], scale);
+    update_all(gradients, scale);
     ++updates_;
     return true;
   }
@@ -273,39 +274,59 @@ class Optimizer {
       const Tensor dense = gradient.contiguous();
       const T* const in = dense.data<T>();
       T* const out = s.accumulated.template data<T>();
-      for (Index i = 0; i < dense.size(); ++i) out[i] += in[i];
+      parallel_for(dense.size(), grain_for(3 * sizeof(T)), [=](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) out[i] += in[i];
+      });
     });
   }
 
-  void update(Slot& s, const Tensor& gradient, double scale) {
+  // A tensor on its way through an update.
+  struct Job {
+    Slot* slot;
+    Tensor gradient;
+    std::byte* value;
+    std::array<std::byte*, Rule::states.size()> states{};
+    UpdateContext context{};
+  };
+
+  Job make_job(Slot& s, const Tensor& gradient) {
     ++s.steps;
-    for (std::size_t k = 0; k < Rule::states.size(); ++k)
+    Job job{&s, gradient.contiguous(), s.value.bytes(), {}, {}};
+    for (std::size_t k = 0; k < Rule::states.size(); ++k) {
       if (Rule::uses(options_, k) && !s.states[k].defined())
         s.states[k] =
             Tensor::full(s.value.shape(), Rule::initial_state(options_, k), s.value.dtype());
-    const UpdateContext context{factor_ * s.learning_rate, s.weight_decay, s.steps};
-    visit_real(s.value.dtype(), "optimizer", [&]<class T>(std::type_identity<T>) {
-      const Tensor dense = gradient.contiguous();
-      const T* const in = dense.data<T>();
-      T* const out = s.value.template data<T>();
+      if (s.states[k].defined()) job.states[k] = s.states[k].bytes();
+    }
+    job.context = {factor_ * s.learning_rate, s.weight_decay, s.steps};
+    return job;
+  }
+
+  void run_piece(const Job& job, Index begin, Index end, const detail::GradientScale& scale) {
+    visit_real(job.gradient.dtype(), "optimizer", [&]<class T>(std::type_identity<T>) {
       std::array<T*, Rule::states.size()> states{};
       for (std::size_t k = 0; k < states.size(); ++k)
-        if (s.states[k].defined()) states[k] = s.states[k].template data<T>();
-      const T factor = static_cast<T>(scale);
-      const T limit = static_cast<T>(steps_.clip_value.value_or(0));
-      const Index bytes = static_cast<Index>((2 + states.size()) * sizeof(T));
-      parallel_for(dense.size(), grain_for(bytes), [&](Index begin, Index end) {
-        auto here = states;
-        for (T*& p : here) p = p ? p + begin : nullptr;
-        if (steps_.clip_value) {
-          Rule::update(options_, context, end - begin, out + begin, here, [&, begin](Index i) {
-            return std::clamp(factor * in[begin + i], -limit, limit);
-          });
-        } else {
-          Rule::update(options_, context, end - begin, out + begin, here,
-                       [=](Index i) { return factor * in[begin + i]; });
-        }
-      });
+        if (job.states[k] != nullptr) states[k] = reinterpret_cast<T*>(job.states[k]) + begin;
+      const typename Rule::template Step<T> step(options_, job.context);
+      isa_detail::update_piece<T>(end - begin, step, scale, reinterpret_cast<T*>(job.value) + begin,
+                                  std::as_const(job.gradient).template data<T>() + begin, states);
+    });
+  }
+
+  // One parallel loop over all tensors together, each element read and written once.
+  void update_all(const std::vector<Tensor>& gradients, double factor) {
+    std::vector<Job> jobs;
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      if (gradients[i].defined()) jobs.push_back(make_job(slots_[i], gradients[i]));
+    const detail::GradientScale scale{factor, steps_.clip_value.value_or(-1)};
+    const detail::UpdateTasks tasks(jobs.size(), Index{1} << 13,
+                                    [&](std::size_t k) { return jobs[k].gradient.size(); });
+    parallel_for(static_cast<Index>(tasks.bounds.size()) - 1, 1, [&](Index begin, Index end) {
+      for (std::size_t i = tasks.bounds[static_cast<std::size_t>(begin)];
+           i < tasks.bounds[static_cast<std::size_t>(end)]; ++i) {
+        const detail::UpdatePiece& piece = tasks.pieces[i];
+        run_piece(jobs[piece.tensor], piece.begin, piece.end, scale);
+      }
     });
   }
 

@@ -35,26 +35,36 @@ struct RmsPropRule {
   }
   static double initial_state(const Options&, std::size_t) { return 0; }
 
-  template <Real T, class G>
-  static void update(const Options& o, const UpdateContext& c, Index n, T* p,
-                     const std::array<T*, 3>& at, const G& gradient) {
-    const T rate = static_cast<T>(c.learning_rate), decay = static_cast<T>(c.weight_decay);
-    const T alpha = static_cast<T>(o.alpha), rest = static_cast<T>(1 - o.alpha);
-    const T epsilon = static_cast<T>(o.epsilon), momentum = static_cast<T>(o.momentum);
-    T *const v = at[0], *const m = at[1], *const mean = at[2];
-    for (Index i = 0; i < n; ++i) {
-      const T g = gradient(i) + decay * p[i];
-      v[i] = alpha * v[i] + rest * (g * g);
-      T square = v[i];
-      if (mean) {
-        mean[i] += rest * (g - mean[i]);
-        square -= mean[i] * mean[i];
+  template <Real T>
+  struct Step {
+    T rate, decay, alpha, rest, epsilon, momentum;
+    bool moves, centered;
+
+    Step(const Options& o, const UpdateContext& c)
+        : rate(static_cast<T>(c.learning_rate)),
+          decay(static_cast<T>(c.weight_decay)),
+          alpha(static_cast<T>(o.alpha)),
+          rest(static_cast<T>(1 - o.alpha)),
+          epsilon(static_cast<T>(o.epsilon)),
+          momentum(static_cast<T>(o.momentum)),
+          moves(o.momentum != 0),
+          centered(o.centered) {}
+
+    template <class V>
+    void operator()(V& p, V g, std::array<V, 3>& states) const {
+      auto& [v, m, mean] = states;
+      g = g + V(decay) * p;
+      v = V(alpha) * v + V(rest) * (g * g);
+      V square = v;
+      if (centered) {
+        mean = mean + V(rest) * (g - mean);
+        square = square - mean * mean;
       }
-      const T step = g / (std::sqrt(square) + epsilon);
-      if (m) m[i] = momentum * m[i] + step;
-      p[i] -= rate * (m ? m[i] : step);
+      V step = g / (sqrt(square) + V(epsilon));
+      if (moves) step = m = V(momentum) * m + step;
+      p = p - V(rate) * step;
     }
-  }
+  };
 };
 
 /// RMSprop:  cfm::RmsProp optimizer(model, {.learning_rate = 1e-2});

@@ -32,22 +32,30 @@ struct SgdRule {
   static bool uses(const Options& o, std::size_t) { return o.momentum != 0; }
   static double initial_state(const Options&, std::size_t) { return 0; }
 
-  template <Real T, class G>
-  static void update(const Options& o, const UpdateContext& c, Index n, T* p,
-                     const std::array<T*, 1>& states_at, const G& gradient) {
-    const T rate = static_cast<T>(c.learning_rate), decay = static_cast<T>(c.weight_decay);
-    const T momentum = static_cast<T>(o.momentum);
-    const T fresh = c.step == 1 ? T{1} : static_cast<T>(1 - o.dampening);
-    T* const m = states_at[0];
-    for (Index i = 0; i < n; ++i) {
-      T g = gradient(i) + decay * p[i];
-      if (m) {
-        m[i] = momentum * m[i] + fresh * g;
-        g = o.nesterov ? g + momentum * m[i] : m[i];
+  template <Real T>
+  struct Step {
+    T rate, decay, momentum, fresh;
+    bool moves, nesterov;
+
+    Step(const Options& o, const UpdateContext& c)
+        : rate(static_cast<T>(c.learning_rate)),
+          decay(static_cast<T>(c.weight_decay)),
+          momentum(static_cast<T>(o.momentum)),
+          fresh(c.step == 1 ? T{1} : static_cast<T>(1 - o.dampening)),
+          moves(o.momentum != 0),
+          nesterov(o.nesterov) {}
+
+    template <class V>
+    void operator()(V& p, V g, std::array<V, 1>& states) const {
+      V& m = states[0];
+      g = g + V(decay) * p;
+      if (moves) {
+        m = V(momentum) * m + V(fresh) * g;
+        g = nesterov ? g + V(momentum) * m : m;
       }
-      p[i] -= rate * g;
+      p = p - V(rate) * g;
     }
-  }
+  };
 };
 
 /// Gradient descent:  cfm::Sgd optimizer(model, {.learning_rate = 0.1, .momentum = 0.9});
