@@ -7,17 +7,9 @@
 
 #include <cfm/exec/map.hpp>
 #include <cfm/kernels/elementwise-inl.hpp>
+#include <cfm/kernels/output_row.hpp>
 
 CFM_NAMESPACE_BEGIN
-
-/// Finished results of one row of a product, in cache: what a part of an epilogue changes in place.
-template <Real T>
-struct OutputRow {
-  T* values;  ///< [columns]
-  Index columns;
-  Index row;           ///< of the result
-  Index first_column;  ///< the column of values[0]
-};
 
 /// A part that takes whole rows: part(OutputRow<T>).
 template <class P, class T>
@@ -27,30 +19,10 @@ concept RowPart = requires(const P& part, OutputRow<T> row) {
 
 /// The functions of ops.hpp that an epilogue takes.
 template <class P>
-concept ActivationPart =
-    std::is_same_v<P, ops::Relu> || std::is_same_v<P, ops::LeakyRelu> ||
+concept ActivationPart = std::is_same_v<P, ops::Relu> || std::is_same_v<P, ops::LeakyRelu> ||
     std::is_same_v<P, ops::Gelu> || std::is_same_v<P, ops::GeluTanh> ||
     std::is_same_v<P, ops::Silu> || std::is_same_v<P, ops::Sigmoid> ||
     std::is_same_v<P, ops::Tanh> || std::is_same_v<P, ops::Clamp>;
-
-namespace detail {
-
-// Results of a block of rows and columns, and what is to be done to them. The type of the epilogue
-// is hidden: products are compiled once for all epilogues.
-template <class T>
-struct Finish {
-  void (*call)(const void* epilogue, const OutputRow<T>& row) = nullptr;
-  const void* epilogue = nullptr;
-
-  void operator()(T* out, Index out_row, Index row, Index rows, Index column,
-                  Index columns) const {
-    if (call == nullptr) return;
-    for (Index r = 0; r < rows; ++r)
-      call(epilogue, OutputRow<T>{out + r * out_row, columns, row + r, column});
-  }
-};
-
-}  // namespace detail
 
 CFM_NAMESPACE_END
 
@@ -176,12 +148,13 @@ detail::Finish<T> finish_of(const E& e) {
   if constexpr (std::is_same_v<E, Epilogue<>>) {
     return {};
   } else {
-    return {[](const void* x, const OutputRow<T>& row) {
-              apply_part(*static_cast<const E*>(x), row);
-            },
-            &e};
+    return {
+        [](const void* x, const OutputRow<T>& row) { apply_part(*static_cast<const E*>(x), row); },
+        &e};
   }
 }
+template <class T, class E>
+detail::Finish<T> finish_of(const E&&) = delete;  // it would point at what is gone
 
 }  // namespace isa_detail
 

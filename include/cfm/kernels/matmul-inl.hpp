@@ -1,5 +1,5 @@
-/// @file  Parts of a matrix product: packing into panels, register tiles of 6 rows and 2 vectors.
-/// vectors.
+/// @file  Parts of a matrix product: packing into panels, register tiles of 6 rows and
+///        2 vectors.
 #ifndef CFM_KERNELS_MATMUL_INL_HPP_
 #define CFM_KERNELS_MATMUL_INL_HPP_
 #include <algorithm>
@@ -30,6 +30,7 @@ struct Gemm {
   T* out;
   Index out_row;
   T beta;
+  Index row = 0, column = 0;  // of out[0] in the whole result
 
   /// The same for rows i .. i + rows, columns j .. j + columns of out.
   Gemm part(Index i, Index rows, Index j, Index columns) const {
@@ -39,6 +40,8 @@ struct Gemm {
     g.a += i * a_row;
     g.b += j * b_col;
     g.out += i * out_row + j;
+    g.row += i;
+    g.column += j;
     return g;
   }
 };
@@ -223,16 +226,13 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
   }
 }
 
-// All of g over terms k0 .. k0 + kc. `packed_b` is what gemm_pack_b made of them, or null: then b
-// is read in place, which needs dense rows and full panels. `packed_a` has room for
-// gemm_packed_a(m, kc) elements, or is null: then a is read in place. Where operands are does not
-// change the result.
+// All of g over terms k0 .. k0 + kc, without packing: `packed_a`, if not null, is what gemm_pack_a
+// made of these terms of all rows.
 template <class T>
-inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
-                       T* packed_a, Index packed_terms) {
+inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
+                              const T* packed_a, Index packed_terms) {
   const Index width = 2 * lanes_of<T>();
   const T* const a = g.a + k0 * g.a_col;
-  if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
   const T beta = k0 == 0 ? g.beta : T{1};
   const Index group = gemm_packed_a(detail::gemm_rows, kc);
   for (Index j = 0; j < g.n; j += width) {
@@ -251,6 +251,18 @@ inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* pa
       if (pa != nullptr) pa += group;
     }
   }
+}
+
+// All of g over terms k0 .. k0 + kc. `packed_b` is what gemm_pack_b made of them, or null: then b
+// is read in place, which needs dense rows and full panels. `packed_a` has room for
+// gemm_packed_a(m, kc) elements, or is null: then a is read in place. Where operands are does not
+// change the result.
+template <class T>
+inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, T* packed_a,
+                       Index packed_terms) {
+  const T* const a = g.a + k0 * g.a_col;
+  if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
+  gemm_packed_terms(g, k0, kc, packed_b, packed_a, packed_terms);
 }
 
 }  // namespace HWY_NAMESPACE

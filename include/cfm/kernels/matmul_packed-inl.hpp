@@ -68,7 +68,8 @@ constexpr Index panel_vectors() {
 // further on, unless that is 0: one line for a line that is read.
 template <std::size_t MR, class T, class S>
 HWY_NOINLINE void panel_tile(Index kc, const T* HWY_RESTRICT a, const S* HWY_RESTRICT b, Index step,
-                             Index last, Index ahead, T* HWY_RESTRICT sums, Index sums_row, bool first) {
+                             Index last, Index ahead, T* HWY_RESTRICT sums, Index sums_row,
+                             bool first) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr Index lanes = static_cast<Index>(hn::MaxLanes(d));
@@ -76,14 +77,11 @@ HWY_NOINLINE void panel_tile(Index kc, const T* HWY_RESTRICT a, const S* HWY_RES
   constexpr Index NV = panel_vectors<MR, T>(), rows = static_cast<Index>(MR);
   constexpr Index NP = NV * lanes > width ? NV * lanes / width : 1, in_panel = NV / NP;
   const S* panel[static_cast<std::size_t>(NP)];
-  HWY_UNROLL(8) for (Index p = 0; p < NP; ++p) {
-    panel[p] = b + std::min(p, last) * step;
-  }
+  HWY_UNROLL(8) for (Index p = 0; p < NP; ++p) { panel[p] = b + std::min(p, last) * step; }
   V acc[MR][static_cast<std::size_t>(NV)];
   HWY_UNROLL(16) for (Index i = 0; i < rows; ++i) {
     HWY_UNROLL(16) for (Index v = 0; v < NV; ++v) {
-      acc[i][v] = first ? hn::Zero(d)
-                        : hn::LoadU(d, sums + i * sums_row + v * lanes);
+      acc[i][v] = first ? hn::Zero(d) : hn::LoadU(d, sums + i * sums_row + v * lanes);
     }
   }
   const auto term = [&](const T* ak, Index at) HWY_ATTR {
@@ -164,7 +162,7 @@ inline void gemm_few_panels(const detail::PanelProduct<T, S>& g, T* sums) {
   constexpr Index width = 64 / static_cast<Index>(sizeof(T));
   constexpr Index most = detail::gemm_streams * width;
   constexpr Index part = 1024 / (width * static_cast<Index>(sizeof(S)));
-  const Index chunk = g.m == 1 ? detail::gemm_k_block : part, ahead = g.m == 1 ? 0 : 2 * part;
+  const Index chunk = g.m == 1 ? detail::gemm_k_block : part, ahead = g.m == 1 ? 0 : part;
   const Index step = g.k * width, terms = (g.k + 3) / 4 * 4;
   static_assert(detail::gemm_k_block % part == 0 && part % 4 == 0);
   for (Index j = 0; j < g.n; j += most) {
@@ -232,8 +230,7 @@ inline void transpose_panel(Index terms, const T* from, Index part, T* HWY_RESTR
     for (; t + step <= terms; t += step) {
       hn::Vec<decltype(d)> v[block];
       load_transposed(d, from + c * part + t, part, v);
-      for (Index u = 0; u < step; ++u)
-        hn::StoreU(v[u], d, to + (t + u) * width + c);
+      for (Index u = 0; u < step; ++u) hn::StoreU(v[u], d, to + (t + u) * width + c);
     }
     for (; t < terms; ++t)
       for (Index l = 0; l < lanes; ++l) to[t * width + c + l] = from[(c + l) * part + t];

@@ -20,20 +20,26 @@ requires EpiloguePart<E, compute_type<S>>
 void matmul(View<X, 2> x, const PackedMatrix<S>& w, View<O, 2> out, const E& e = {},
             std::type_identity_t<compute_type<S>> beta = 0) {
   using T = compute_type<S>;
-  static_assert(std::is_same_v<compute_type<std::remove_const_t<X>>, T> &&
-                    std::is_same_v<compute_type<O>, T>,
-                "cfm: f64 takes no part in products of f32 and 16-bit numbers");
-  CFM_CHECK(x.extent[1] == w.inputs() && out.extent[1] == w.outputs() &&
-                x.extent[0] == out.extent[0],
-            "matmul: shapes of x, packed weights and out do not fit", x, w.outputs(), w.inputs(),
-            out);
+  static_assert(
+      std::is_same_v<compute_type<std::remove_const_t<X>>, T> && std::is_same_v<compute_type<O>, T>,
+      "cfm: f64 takes no part in products of f32 and 16-bit numbers");
+  CFM_CHECK(
+      x.extent[1] == w.inputs() && out.extent[1] == w.outputs() && x.extent[0] == out.extent[0],
+      "matmul: shapes of x, packed weights and out do not fit", x, w.outputs(), w.inputs(), out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "matmul: rows must be dense", x, out);
   isa_detail::check_part(e, "matmul", out.extent[0], out.extent[1]);
-  isa_detail::packed_product(isa_detail::PackedProduct<T>{
-      out.extent[0], out.extent[1], w.inputs(),
-      {x.data, dtype_of<std::remove_const_t<X>>, x.stride[0], 1},
-      w.data(), dtype_of<S>, out.data, dtype_of<O>, out.stride[0], beta,
-      isa_detail::finish_of<T>(e)});
+  isa_detail::packed_product(
+      isa_detail::PackedProduct<T>{out.extent[0],
+                                   out.extent[1],
+                                   w.inputs(),
+                                   {x.data, dtype_of<std::remove_const_t<X>>, x.stride[0], 1},
+                                   w.data(),
+                                   dtype_of<S>,
+                                   out.data,
+                                   dtype_of<O>,
+                                   out.stride[0],
+                                   beta,
+                                   isa_detail::finish_of<T>(e)});
 }
 
 /// x W^T for packed weights.

@@ -30,7 +30,8 @@ struct PackedProduct {
   DType out_type;
   Index out_row;
   T beta;
-  detail::Finish<T> finish;
+  detail::Finish<T> finish{};
+  Index column = 0;  // of out[0] in the whole result
 };
 
 // f(pointer of the real type).
@@ -90,7 +91,7 @@ class OutputBlock {
 
   /// These columns of the block are complete.
   void finish(Index from, Index columns) const {
-    c_.finish(data_ + from, row_, i_, rows_, j_ + from, columns);
+    c_.finish(data_ + from, row_, i_, rows_, c_.column + j_ + from, columns);
     if (copy_.data() == nullptr) return;
     const auto store = [&]<class O>(std::type_identity<O>) {
       O* const out = static_cast<O*>(c_.out) + i_ * c_.out_row + j_ + from;
@@ -130,8 +131,8 @@ void packed_few_rows(const PackedProduct<T>& c) {
     const detail::Scratch<T> sums(c.m * four);
     const OutputBlock<T> out(c, 0, c.m, j, columns);
     visit_stored<T>(c.b_type, c.b, [&]<class S>(const S* b) {
-      const detail::PanelProduct<T, S> g{c.m, columns, c.k, a, b + j * c.k, out.data(), out.row(),
-                                         c.beta};
+      const detail::PanelProduct<T, S> g{c.m,         columns,    c.k,       a,
+                                         b + j * c.k, out.data(), out.row(), c.beta};
       CFM_CALL(gemm_few_panels)(g, sums.data());
     });
     out.finish(0, columns);
@@ -155,8 +156,8 @@ void packed_many_rows(const PackedProduct<T>& c) {
         for (Index k = 0; k < c.k; k += kb) {
           const Index kc = std::min(kb, c.k - k), n = rows_of(r);
           const LeftPart<T> left(c.a, i0 + r * row_block, n, k, kc, room.data());
-          CFM_CALL(gemm_pack_a)
-          (n, kc, left.data, left.row, left.col, packed.data() + r * row_block * terms + n * k);
+          T* const to = packed.data() + r * row_block * terms + n * k;
+          CFM_CALL(gemm_pack_a)(n, kc, left.data, left.row, left.col, to);
         }
     });
     const Index tasks = blocks * ((c.n + column_block - 1) / column_block);
