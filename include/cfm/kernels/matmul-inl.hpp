@@ -143,8 +143,8 @@ constexpr Index gemm_packed_a(Index m, Index kc) { return m * ((kc + 3) / 4 * 4)
 
 // Vectors of four floats exist, and so do shuffles.
 template <class T>
-inline constexpr bool four_floats =
-    std::is_same_v<T, float> && block_of(hn::ScalableTag<float>()) == 4;
+inline constexpr bool four_floats = std::is_same_v<T, float>&& block_of(hn::ScalableTag<float>()) ==
+                                    4;
 
 // Rows of a, six by six, each group as [kc / 4][rows of the group][4]. Where kc is no multiple of
 // four, the last places stay unwritten, and the tiles do not read them.
@@ -226,6 +226,9 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
   }
 }
 
+// Elements of b that the second-level cache keeps beside everything else.
+inline constexpr Index gemm_thin = Index{1} << 16;
+
 // All of g over terms k0 .. k0 + kc, without packing: `packed_a`, if not null, is what gemm_pack_a
 // made of these terms of all rows.
 template <class T>
@@ -234,22 +237,32 @@ inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, cons
   const Index width = 2 * lanes_of<T>();
   const T* const a = g.a + k0 * g.a_col;
   const T beta = k0 == 0 ? g.beta : T{1};
-  const Index group = gemm_packed_a(detail::gemm_rows, kc);
-  for (Index j = 0; j < g.n; j += width) {
+  const auto tile = [&](Index i, Index rows, Index j) {
     const Index columns = std::min(width, g.n - j);
     const T* const b = packed_b != nullptr ? packed_b + j * packed_terms : g.b + k0 * g.b_row + j;
     const Index ldb = packed_b != nullptr ? width : g.b_row;
-    const T* pa = packed_a;
-    for (Index i = 0; i < g.m; i += detail::gemm_rows) {
-      const Index rows = std::min(detail::gemm_rows, g.m - i);
-      T* const c = g.out + i * g.out_row + j;
-      if (packed_a != nullptr && packed_b != nullptr)
-        gemm_tile_of<true>(rows, kc, pa, 4, 1, b, ldb, c, g.out_row, columns, beta);
-      else
-        gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
-                            columns, beta);
-      if (pa != nullptr) pa += group;
-    }
+    T* const c = g.out + i * g.out_row + j;
+    if (packed_a != nullptr && packed_b != nullptr)
+      gemm_tile_of<true>(rows, kc, packed_a + i * ((kc + 3) / 4 * 4), 4, 1, b, ldb, c, g.out_row,
+                         columns, beta);
+    else
+      gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
+                          columns, beta);
+  };
+  if (packed_a ==
+      nullptr) {  // rows shared out evenly: a tile of two rows takes as long as one of 4
+    const Index groups = std::max<Index>(1, (g.m + detail::gemm_rows - 1) / detail::gemm_rows);
+    const Index rows = g.m / groups, larger = g.m % groups;
+    for (Index j = 0; j < g.n; j += width)
+      for (Index t = 0, i = 0; t < groups; i += rows + (t < larger ? 1 : 0), ++t)
+        tile(i, rows + (t < larger ? 1 : 0), j);
+  } else if (kc * g.n <= gemm_thin) {  // b stays in cache: out is written along its rows
+    for (Index i = 0; i < g.m; i += detail::gemm_rows)
+      for (Index j = 0; j < g.n; j += width) tile(i, std::min(detail::gemm_rows, g.m - i), j);
+  } else {
+    for (Index j = 0; j < g.n; j += width)
+      for (Index i = 0; i < g.m; i += detail::gemm_rows)
+        tile(i, std::min(detail::gemm_rows, g.m - i), j);
   }
 }
 

@@ -2,6 +2,7 @@
 /// @file  Products of dense matrices.
 
 #include <cfm/exec/parallel.hpp>
+#include <cfm/kernels/detail/gemm_blocks.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/matmul-inl.hpp>
 #include <cfm/kernels/matmul_few_rows-inl.hpp>
@@ -34,7 +35,8 @@ void gemm_finish(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
 // (the third, if many rows use them again), rows that stay in the second.
 template <class T>
 void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Index column_block) {
-  constexpr Index row_block = 96, piece = 64;
+  constexpr Index piece = 64;
+  const Index row_block = detail::gemm_row_block<T>();
   const Index kc_most = std::min(detail::gemm_k_block, g.k);
   const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
   const detail::Scratch<T> packed_b(kc_most * columns_most);
@@ -109,26 +111,32 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   } else if (dense_rows && full > 0 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096) &&
              g.k * g.n <= 1 << 16) {  // small, and read once or from the first-level cache
     constexpr Index row_block = 192;
-    const Index work = row_block * g.n * g.k;
-    parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
-                 [&](Index begin, Index end) {
-                   const T* const b_in_place = nullptr;
-                   T* const a_in_place = nullptr;
-                   for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
-                        i += row_block) {
-                     const auto rows = g.part(i, std::min(row_block, g.m - i), 0, full);
-                     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
-                       const Index kc = std::min(detail::gemm_k_block, g.k - k0);
-                       CFM_CALL(gemm_terms)(rows, k0, kc, b_in_place, a_in_place, Index{0});
-                     }
-                     gemm_finish(rows, finish);
-                   }
-                 });
+    const auto some_rows = [&](Index i, Index rows) {
+      const detail::Gemm<T> part = g.part(i, rows, 0, full);
+      const T* const b_in_place = nullptr;
+      const T* const a_in_place = nullptr;
+      for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+        const Index kc = std::min(detail::gemm_k_block, g.k - k0);
+        CFM_CALL(gemm_packed_terms)(part, k0, kc, b_in_place, a_in_place, Index{0});
+      }
+      gemm_finish(part, finish);
+    };
+    if (g.m <= row_block) {
+      some_rows(0, g.m);
+    } else {
+      const Index work = row_block * g.n * g.k;
+      parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
+                   [&](Index begin, Index end) {
+                     for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
+                          i += row_block)
+                       some_rows(i, std::min(row_block, g.m - i));
+                   });
+    }
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), finish, width);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
     columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, finish, 256); });
   } else {
-    gemm_packed(g, finish, 1024);
+    gemm_packed(g, finish, detail::gemm_column_block<T>());
   }
 }
 
@@ -138,6 +146,11 @@ template <class T, class Place>
 void gemm(Index count, const detail::Gemm<T>& shape, const Place& place,
           const detail::Finish<T>& finish = {}) {
   if (count == 0 || shape.m == 0 || shape.n == 0) return;
+  if (count == 1) {
+    detail::Gemm<T> g = shape;
+    place(0, g);
+    return gemm_one(g, finish);
+  }
   const Index work = shape.m * shape.n * std::max<Index>(1, shape.k);
   parallel_for(count, std::max<Index>(1, (Index{1} << 17) / work), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {

@@ -15,6 +15,7 @@ struct PanelProduct {
   T* out;
   Index out_row;
   T beta;
+  Index ahead = 0;  // bytes of each panel to ask for in advance
 };
 
 // Rows that are few enough to read the panels only once for all of them.
@@ -154,7 +155,7 @@ inline void panel_tiles_of(Index rows, Index kc, const T* a, const S* b, Index s
 
 // Few rows: at most gemm_panel_rows. Four panels are read side by side, 1 KiB of each in turn:
 // memory delivers several streams faster than one, and all groups of rows take the same weights
-// from the first-level cache. One row leaves enough requests under way without being asked.
+// from the first-level cache. One row takes a whole block at once.
 // `sums` has room for m rows of four panels.
 template <class T, class S>
 inline void gemm_few_panels(const detail::PanelProduct<T, S>& g, T* sums) {
@@ -162,7 +163,8 @@ inline void gemm_few_panels(const detail::PanelProduct<T, S>& g, T* sums) {
   constexpr Index width = 64 / static_cast<Index>(sizeof(T));
   constexpr Index most = detail::gemm_streams * width;
   constexpr Index part = 1024 / (width * static_cast<Index>(sizeof(S)));
-  const Index chunk = g.m == 1 ? detail::gemm_k_block : part, ahead = g.m == 1 ? 0 : part;
+  const Index chunk = g.m == 1 ? detail::gemm_k_block : part;
+  const Index ahead = g.ahead / static_cast<Index>(sizeof(S));
   const Index step = g.k * width, terms = (g.k + 3) / 4 * 4;
   static_assert(detail::gemm_k_block % part == 0 && part % 4 == 0);
   for (Index j = 0; j < g.n; j += most) {
@@ -173,7 +175,7 @@ inline void gemm_few_panels(const detail::PanelProduct<T, S>& g, T* sums) {
       for (Index i = 0, row = 0; row < g.m; ++i) {
         const Index rows = detail::panel_rows_of(g.m, i);
         panel_tiles_of(rows, kc, g.a + row * terms + k * rows, b + k * width, step, columns,
-                       row == 0 ? ahead * width : 0, sums + row * most, most,
+                       row == 0 ? ahead : 0, sums + row * most, most,
                        k % detail::gemm_k_block == 0);
         row += rows;
       }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <cfm/exec/parallel.hpp>
+#include <cfm/kernels/detail/gemm_blocks.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/epilogue.hpp>
 #include <cfm/kernels/matmul_packed-inl.hpp>
@@ -125,6 +126,7 @@ void packed_few_rows(const PackedProduct<T>& c) {
   }
   const T* const a = in_place ? left.data : packed.data();
   const Index bytes = four * c.k * size_of(c.b_type);
+  const Index ahead = reads_ahead() ? 0 : 2048;
   const Index grain = std::min<Index>(8, grain_for(bytes, Index{1} << 18));
   parallel_for((c.n + four - 1) / four, grain, [&](Index begin, Index end) {
     const Index j = begin * four, columns = std::min(c.n, end * four) - j;
@@ -141,7 +143,8 @@ void packed_few_rows(const PackedProduct<T>& c) {
 
 template <class T>
 void packed_many_rows(const PackedProduct<T>& c) {
-  constexpr Index row_block = 96, column_block = 256, piece = 64, kb = detail::gemm_k_block;
+  constexpr Index column_block = 256, piece = 64, kb = detail::gemm_k_block;
+  const Index row_block = detail::gemm_row_block<T>();
   constexpr Index width = PackedMatrix<T>::width;
   const Index terms = (c.k + 3) / 4 * 4;
   // All of these rows are packed first, so that blocks of columns share them.
