@@ -165,15 +165,18 @@ inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
           for (int u = 2; u < 4; ++u) hn::StoreU(v[u], d, to + 4 * (u + 2));
         }
     }
-    for (; k + 4 <= kc; k += 4)
-      for (Index r = 0; r < rows; ++r, to += 4) {
-        const T* const from = a + r * a_row + k * a_col;
-        if (a_col == 1) {
-          for (int u = 0; u < 4; ++u) to[u] = from[u];
-        } else {
-          for (int u = 0; u < 4; ++u) to[u] = from[u * a_col];
-        }
-      }
+    const hn::CappedTag<T, 4> some;
+    const Index step = static_cast<Index>(hn::Lanes(some));
+    if (a_col == 1) {
+      for (; k + 4 <= kc; k += 4)
+        for (Index r = 0; r < rows; ++r, to += 4)
+          for (Index u = 0; u < 4; u += step)
+            hn::StoreU(hn::LoadU(some, a + r * a_row + k + u), some, to + u);
+    } else {
+      for (; k + 4 <= kc; k += 4)
+        for (Index r = 0; r < rows; ++r, to += 4)
+          for (Index u = 0; u < 4; ++u) to[u] = a[r * a_row + (k + u) * a_col];
+    }
     // The tail of the tiles steps by one within the first row of four: keep its addresses.
     if (k == kc) continue;
     for (Index r = 0; r < rows; ++r, to += 4)

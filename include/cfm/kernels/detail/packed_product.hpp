@@ -133,8 +133,8 @@ void packed_few_rows(const PackedProduct<T>& c) {
     const detail::Scratch<T> sums(c.m * four);
     const OutputBlock<T> out(c, 0, c.m, j, columns);
     visit_stored<T>(c.b_type, c.b, [&]<class S>(const S* b) {
-      const detail::PanelProduct<T, S> g{c.m,         columns,    c.k,       a,
-                                         b + j * c.k, out.data(), out.row(), c.beta};
+      const detail::PanelProduct<T, S> g{c.m,        columns,   c.k,    a,    b + j * c.k,
+                                         out.data(), out.row(), c.beta, ahead};
       CFM_CALL(gemm_few_panels)(g, sums.data());
     });
     out.finish(0, columns);
