@@ -3,7 +3,7 @@
 
 #include <cfm/autograd/ops_reduce.hpp>
 #include <cfm/autograd/ops_shape.hpp>
-#include <cfm/kernels/matmul.hpp>
+#include <cfm/kernels/matmul_fused.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 
@@ -84,10 +84,14 @@ inline Tensor linear_forward(const Tensor& x, const Tensor& weight, const Tensor
     CFM_CHECK(bias.dtype() == x.dtype(), "linear: x and bias differ in type", x.dtype(),
               bias.dtype());
   }
-  Tensor y = biased ? bias.expand({matrix.size(0), out}).clone()
-                    : Tensor::empty({matrix.size(0), out}, x.dtype());
+  Tensor y = Tensor::empty({matrix.size(0), out}, x.dtype());
+  const Tensor dense_bias = biased ? bias.contiguous() : bias;
   visit_real(x.dtype(), "linear", [&]<class T>(std::type_identity<T>) {
-    matmul_nt<T>(matrix.view<T, 2>(), dense.view<T, 2>(), y.view<T, 2>(), biased ? T{1} : T{0});
+    const View<const T, 2> rows = matrix.view<T, 2>(), w = dense.view<T, 2>();
+    if (biased)
+      matmul_nt<T>(rows, w, y.view<T, 2>(), Bias<T>{dense_bias.view<T, 1>()});
+    else
+      matmul_nt<T>(rows, w, y.view<T, 2>());
   });
   return y.reshape(shape);
 }

@@ -1,5 +1,5 @@
-/// @file  Parts of a matrix product: packing into panels, register tiles of 6 rows and 2 vectors.
-/// vectors.
+/// @file  Parts of a matrix product: packing into panels, register tiles of 6 rows and
+///        2 vectors.
 #ifndef CFM_KERNELS_MATMUL_INL_HPP_
 #define CFM_KERNELS_MATMUL_INL_HPP_
 #include <algorithm>
@@ -30,6 +30,7 @@ struct Gemm {
   T* out;
   Index out_row;
   T beta;
+  Index row = 0, column = 0;  // of out[0] in the whole result
 
   /// The same for rows i .. i + rows, columns j .. j + columns of out.
   Gemm part(Index i, Index rows, Index j, Index columns) const {
@@ -39,6 +40,8 @@ struct Gemm {
     g.a += i * a_row;
     g.b += j * b_col;
     g.out += i * out_row + j;
+    g.row += i;
+    g.column += j;
     return g;
   }
 };
@@ -140,8 +143,8 @@ constexpr Index gemm_packed_a(Index m, Index kc) { return m * ((kc + 3) / 4 * 4)
 
 // Vectors of four floats exist, and so do shuffles.
 template <class T>
-inline constexpr bool four_floats =
-    std::is_same_v<T, float> && block_of(hn::ScalableTag<float>()) == 4;
+inline constexpr bool four_floats = std::is_same_v<T, float>&& block_of(hn::ScalableTag<float>()) ==
+                                    4;
 
 // Rows of a, six by six, each group as [kc / 4][rows of the group][4]. Where kc is no multiple of
 // four, the last places stay unwritten, and the tiles do not read them.
@@ -162,15 +165,18 @@ inline void gemm_pack_a(Index m, Index kc, const T* a, Index a_row, Index a_col,
           for (int u = 2; u < 4; ++u) hn::StoreU(v[u], d, to + 4 * (u + 2));
         }
     }
-    for (; k + 4 <= kc; k += 4)
-      for (Index r = 0; r < rows; ++r, to += 4) {
-        const T* const from = a + r * a_row + k * a_col;
-        if (a_col == 1) {
-          for (int u = 0; u < 4; ++u) to[u] = from[u];
-        } else {
-          for (int u = 0; u < 4; ++u) to[u] = from[u * a_col];
-        }
-      }
+    const hn::CappedTag<T, 4> some;
+    const Index step = static_cast<Index>(hn::Lanes(some));
+    if (a_col == 1) {
+      for (; k + 4 <= kc; k += 4)
+        for (Index r = 0; r < rows; ++r, to += 4)
+          for (Index u = 0; u < 4; u += step)
+            hn::StoreU(hn::LoadU(some, a + r * a_row + k + u), some, to + u);
+    } else {
+      for (; k + 4 <= kc; k += 4)
+        for (Index r = 0; r < rows; ++r, to += 4)
+          for (Index u = 0; u < 4; ++u) to[u] = a[r * a_row + (k + u) * a_col];
+    }
     // The tail of the tiles steps by one within the first row of four: keep its addresses.
     if (k == kc) continue;
     for (Index r = 0; r < rows; ++r, to += 4)
@@ -223,34 +229,56 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
   }
 }
 
+// Elements of b that the second-level cache keeps beside everything else.
+inline constexpr Index gemm_thin = Index{1} << 16;
+
+// All of g over terms k0 .. k0 + kc, without packing: `packed_a`, if not null, is what gemm_pack_a
+// made of these terms of all rows.
+template <class T>
+inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
+                              const T* packed_a, Index packed_terms) {
+  const Index width = 2 * lanes_of<T>();
+  const T* const a = g.a + k0 * g.a_col;
+  const T beta = k0 == 0 ? g.beta : T{1};
+  const auto tile = [&](Index i, Index rows, Index j) {
+    const Index columns = std::min(width, g.n - j);
+    const T* const b = packed_b != nullptr ? packed_b + j * packed_terms : g.b + k0 * g.b_row + j;
+    const Index ldb = packed_b != nullptr ? width : g.b_row;
+    T* const c = g.out + i * g.out_row + j;
+    if (packed_a != nullptr && packed_b != nullptr)
+      gemm_tile_of<true>(rows, kc, packed_a + i * ((kc + 3) / 4 * 4), 4, 1, b, ldb, c, g.out_row,
+                         columns, beta);
+    else
+      gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
+                          columns, beta);
+  };
+  if (packed_a ==
+      nullptr) {  // rows shared out evenly: a tile of two rows takes as long as one of 4
+    const Index groups = std::max<Index>(1, (g.m + detail::gemm_rows - 1) / detail::gemm_rows);
+    const Index rows = g.m / groups, larger = g.m % groups;
+    for (Index j = 0; j < g.n; j += width)
+      for (Index t = 0, i = 0; t < groups; i += rows + (t < larger ? 1 : 0), ++t)
+        tile(i, rows + (t < larger ? 1 : 0), j);
+  } else if (kc * g.n <= gemm_thin) {  // b stays in cache: out is written along its rows
+    for (Index i = 0; i < g.m; i += detail::gemm_rows)
+      for (Index j = 0; j < g.n; j += width) tile(i, std::min(detail::gemm_rows, g.m - i), j);
+  } else {
+    for (Index j = 0; j < g.n; j += width)
+      for (Index i = 0; i < g.m; i += detail::gemm_rows)
+        tile(i, std::min(detail::gemm_rows, g.m - i), j);
+  }
+}
+
 // All of g over terms k0 .. k0 + kc. `packed_b` is what gemm_pack_b made of them, or null: then b
 // is read in place, which needs dense rows and full panels. `packed_a` has room for
 // gemm_packed_a(m, kc) elements, or is null: then a is read in place. Where operands are does not
 // change the result.
 template <class T>
-inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
-                       T* packed_a, Index packed_terms) {
-  const Index width = 2 * lanes_of<T>();
+inline void gemm_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, T* packed_a,
+                       Index packed_terms) {
   const T* const a = g.a + k0 * g.a_col;
   if (packed_a != nullptr) gemm_pack_a(g.m, kc, a, g.a_row, g.a_col, packed_a);
-  const T beta = k0 == 0 ? g.beta : T{1};
-  const Index group = gemm_packed_a(detail::gemm_rows, kc);
-  for (Index j = 0; j < g.n; j += width) {
-    const Index columns = std::min(width, g.n - j);
-    const T* const b = packed_b != nullptr ? packed_b + j * packed_terms : g.b + k0 * g.b_row + j;
-    const Index ldb = packed_b != nullptr ? width : g.b_row;
-    const T* pa = packed_a;
-    for (Index i = 0; i < g.m; i += detail::gemm_rows) {
-      const Index rows = std::min(detail::gemm_rows, g.m - i);
-      T* const c = g.out + i * g.out_row + j;
-      if (packed_a != nullptr && packed_b != nullptr)
-        gemm_tile_of<true>(rows, kc, pa, 4, 1, b, ldb, c, g.out_row, columns, beta);
-      else
-        gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
-                            columns, beta);
-      if (pa != nullptr) pa += group;
-    }
-  }
+  gemm_packed_terms(g, k0, kc, packed_b, packed_a, packed_terms);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -2,9 +2,11 @@
 /// @file  Products of dense matrices.
 
 #include <cfm/exec/parallel.hpp>
+#include <cfm/kernels/detail/gemm_blocks.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/matmul-inl.hpp>
 #include <cfm/kernels/matmul_few_rows-inl.hpp>
+#include <cfm/kernels/output_row.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
@@ -15,21 +17,26 @@ template <class T>
 void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
   constexpr Index group = detail::gemm_columns;
   const Index bytes = kc * group * static_cast<Index>(sizeof(T));
-  parallel_for((g.n + group - 1) / group, grain_for(bytes, Index{1} << 18),
-               [&](Index begin, Index end) {
-                 for (Index j = begin * group; j < end * group; j += group) {
-                   const T* const from = g.b + k0 * g.b_row + j * g.b_col;
-                   CFM_CALL(gemm_pack_b)(kc, std::min(group, g.n - j), from, g.b_row, g.b_col,
-                                         to + j * kc);
-                 }
-               });
+  parallel_for(
+      (g.n + group - 1) / group, grain_for(bytes, Index{1} << 18), [&](Index begin, Index end) {
+        for (Index j = begin * group; j < end * group; j += group) {
+          const T* const from = g.b + k0 * g.b_row + j * g.b_col;
+          CFM_CALL(gemm_pack_b)(kc, std::min(group, g.n - j), from, g.b_row, g.b_col, to + j * kc);
+        }
+      });
+}
+
+template <class T>
+void gemm_finish(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
+  finish(g.out, g.out_row, g.row, g.m, g.column, g.n);
 }
 
 // One product with b packed block by block: columns by terms that stay in the second-level cache
 // (the third, if many rows use them again), rows that stay in the second.
 template <class T>
-void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
-  constexpr Index row_block = 96;
+void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Index column_block) {
+  constexpr Index piece = 64;
+  const Index row_block = detail::gemm_row_block<T>();
   const Index kc_most = std::min(detail::gemm_k_block, g.k);
   const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
   const detail::Scratch<T> packed_b(kc_most * columns_most);
@@ -48,7 +55,17 @@ void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
                      for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
                           i += row_block) {
                        const auto rows = part.part(i, std::min(row_block, g.m - i), 0, part.n);
-                       CFM_CALL(gemm_terms)(rows, k0, kc, panels, packed_a.data(), kc);
+                       const T* const a = rows.a + k0 * g.a_col;
+                       T* const to = packed_a.data();
+                       if (pack_a) CFM_CALL(gemm_pack_a)(rows.m, kc, a, g.a_row, g.a_col, to);
+                       const bool ends = finish.call != nullptr && k0 + kc == g.k;
+                       const Index step = ends ? piece : part.n;
+                       for (Index c = 0; c < part.n; c += step) {
+                         const auto some = rows.part(0, rows.m, c, std::min(step, part.n - c));
+                         const T* const b = panels + c * kc;
+                         CFM_CALL(gemm_packed_terms)(some, k0, kc, b, to, kc);
+                         if (ends) gemm_finish(some, finish);
+                       }
                      }
                    });
     }
@@ -56,14 +73,14 @@ void gemm_packed(const detail::Gemm<T>& g, Index column_block) {
 }
 
 template <class T>
-void gemm_one(const detail::Gemm<T>& g) {
+void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   if (g.k == 0) {  // an empty sum
     for (Index r = 0; r < g.m; ++r)
       for (Index c = 0; c < g.n; ++c) {
         T& value = g.out[r * g.out_row + c];
         value = g.beta == T{0} ? T{0} : g.beta * value;
       }
-    return;
+    return gemm_finish(g, finish);
   }
   const Index width = CFM_CALL(gemm_width)(g), full = g.n / width * width;
   const bool dense_rows = g.b_col == 1, dense_columns = g.b_row == 1;
@@ -80,65 +97,84 @@ void gemm_one(const detail::Gemm<T>& g) {
       if (dense_rows) {
         const Index row = part.n + 16;
         const detail::Scratch<T> sums(part.m * row);
-        return CFM_CALL(gemm_few_rows)(part, sums.data(), row);
+        CFM_CALL(gemm_few_rows)(part, sums.data(), row);
+        return gemm_finish(part, finish);
       }
       const Index fits = part.n / width * width;
-      if (fits > 0)
-        CFM_CALL(gemm_few_rows)(part.part(0, part.m, 0, fits), static_cast<T*>(nullptr), Index{0});
-      if (fits < part.n) gemm_packed(part.part(0, part.m, fits, part.n - fits), width);
+      if (fits > 0) {
+        const detail::Gemm<T> whole = part.part(0, part.m, 0, fits);
+        CFM_CALL(gemm_few_rows)(whole, static_cast<T*>(nullptr), Index{0});
+        gemm_finish(whole, finish);
+      }
+      if (fits < part.n) gemm_packed(part.part(0, part.m, fits, part.n - fits), finish, width);
     });
   } else if (dense_rows && full > 0 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096) &&
              g.k * g.n <= 1 << 16) {  // small, and read once or from the first-level cache
     constexpr Index row_block = 192;
-    const Index work = row_block * g.n * g.k;
-    parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
-                 [&](Index begin, Index end) {
-                   const T* const b_in_place = nullptr;
-                   T* const a_in_place = nullptr;
-                   for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
-                        i += row_block) {
-                     const auto rows = g.part(i, std::min(row_block, g.m - i), 0, full);
-                     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
-                       const Index kc = std::min(detail::gemm_k_block, g.k - k0);
-                       CFM_CALL(gemm_terms)(rows, k0, kc, b_in_place, a_in_place, Index{0});
-                     }
-                   }
-                 });
-    if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), width);
+    const auto some_rows = [&](Index i, Index rows) {
+      const detail::Gemm<T> part = g.part(i, rows, 0, full);
+      const T* const b_in_place = nullptr;
+      const T* const a_in_place = nullptr;
+      for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+        const Index kc = std::min(detail::gemm_k_block, g.k - k0);
+        CFM_CALL(gemm_packed_terms)(part, k0, kc, b_in_place, a_in_place, Index{0});
+      }
+      gemm_finish(part, finish);
+    };
+    if (g.m <= row_block) {
+      some_rows(0, g.m);
+    } else {
+      const Index work = row_block * g.n * g.k;
+      parallel_for((g.m + row_block - 1) / row_block, std::max<Index>(1, (Index{1} << 19) / work),
+                   [&](Index begin, Index end) {
+                     for (Index i = begin * row_block; i < std::min(g.m, end * row_block);
+                          i += row_block)
+                       some_rows(i, std::min(row_block, g.m - i));
+                   });
+    }
+    if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), finish, width);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
-    columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, 256); });
+    columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, finish, 256); });
   } else {
-    gemm_packed(g, 1024);
+    gemm_packed(g, finish, detail::gemm_column_block<T>());
   }
 }
 
 // Products of the same sizes and strides at other places: `place(i)` moves the pointers of the
 // i-th.
 template <class T, class Place>
-void gemm(Index count, const detail::Gemm<T>& shape, const Place& place) {
+void gemm(Index count, const detail::Gemm<T>& shape, const Place& place,
+          const detail::Finish<T>& finish = {}) {
   if (count == 0 || shape.m == 0 || shape.n == 0) return;
+  if (count == 1) {
+    detail::Gemm<T> g = shape;
+    place(0, g);
+    return gemm_one(g, finish);
+  }
   const Index work = shape.m * shape.n * std::max<Index>(1, shape.k);
   parallel_for(count, std::max<Index>(1, (Index{1} << 17) / work), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       detail::Gemm<T> g = shape;
       place(i, g);
-      gemm_one(g);
+      gemm_one(g, finish);
     }
   });
 }
 
 template <class T>
 void gemm(std::string_view op, Index m, Index k, Index inner, Index n, In<T, 2> a, bool a_flipped,
-          In<T, 2> b, bool b_flipped, View<T, 2> out, T beta) {
+          In<T, 2> b, bool b_flipped, View<T, 2> out, T beta,
+          const detail::Finish<T>& finish = {}) {
   CFM_CHECK(k == inner && out.extent[0] == m && out.extent[1] == n,
             concat(op, ": shapes of a, b and out do not fit"), a, b, out);
   CFM_CHECK(a.last_contiguous() && b.last_contiguous() && out.last_contiguous(),
             concat(op, ": rows must be dense"), a, b, out);
-  gemm(1,
-       detail::Gemm<T>{m, n, k, a.data, a_flipped ? 1 : a.stride[0], a_flipped ? a.stride[0] : 1,
-                       b.data, b_flipped ? 1 : b.stride[0], b_flipped ? b.stride[0] : 1, out.data,
-                       out.stride[0], beta},
-       [](Index, detail::Gemm<T>&) {});
+  gemm(
+      1,
+      detail::Gemm<T>{m, n, k, a.data, a_flipped ? 1 : a.stride[0], a_flipped ? a.stride[0] : 1,
+                      b.data, b_flipped ? 1 : b.stride[0], b_flipped ? b.stride[0] : 1, out.data,
+                      out.stride[0], beta},
+      [](Index, detail::Gemm<T>&) {}, finish);
 }
 
 }  // namespace isa_detail
