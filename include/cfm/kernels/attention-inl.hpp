@@ -230,6 +230,7 @@ CFM_BODY(void, attention_pack_queries,
 CFM_BODY(void, attention_scores, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_weights, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_values, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(T, dot_row, (Index n, const T* a, const T* b), (n, a, b))
 CFM_BODY(void, attention_row_back, (Index keys, T logsumexp, T dot, T* scores, T* dp),
          (keys, logsumexp, dot, scores, dp))
 }  // namespace dispatched

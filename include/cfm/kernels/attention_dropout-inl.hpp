@@ -24,7 +24,7 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_ATTENTION_DROPOUT_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_ATTENTION_DROPOUT_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_ATTENTION_DROPOUT_TARGET
 #undef CFM_KERNELS_ATTENTION_DROPOUT_TARGET
 #else
@@ -36,8 +36,26 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// bits[0, 32): those of keys 32 group .. 32 (group + 1). Philox as in core/rng.hpp, a counter in
-// the lower half of each lane; what the upper halves hold is never read.
+// bits[0, 32): those of keys 32 group .. 32 (group + 1). Philox as in core/rng.hpp.
+#if HWY_TARGET == HWY_SCALAR
+inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint32_t* bits) {
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    std::uint32_t c0 = 8 * group + i, c1 = row.row, c2 = row.stream[0], c3 = row.stream[1];
+    std::uint32_t k0 = row.key[0], k1 = row.key[1];
+    for (int round = 0; round < 10; ++round) {
+      const std::uint64_t a = std::uint64_t{c0} * 0xD2511F53u, b = std::uint64_t{c2} * 0xCD9E8D57u;
+      c0 = static_cast<std::uint32_t>(b >> 32) ^ c1 ^ k0;
+      c1 = static_cast<std::uint32_t>(b);
+      c2 = static_cast<std::uint32_t>(a >> 32) ^ c3 ^ k1;
+      c3 = static_cast<std::uint32_t>(a);
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    bits[i] = c0, bits[8 + i] = c1, bits[16 + i] = c2, bits[24 + i] = c3;
+  }
+}
+#else
+// A counter in the lower half of each lane; what the upper halves hold is never read.
 inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint32_t* bits) {
   const hn::ScalableTag<std::uint64_t> d;
   const hn::Repartition<std::uint32_t, decltype(d)> half;
@@ -74,6 +92,7 @@ inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint
     keep(c3, bits + 24);
   }
 }
+#endif
 
 // x[i] *= factor of key first + i, 0 or `kept`.
 template <class T>
@@ -107,4 +126,13 @@ inline void drop_weights(const detail::DropRow& row, Index first, Index n, T* x)
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_ATTENTION_DROPOUT) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, drop_weights, (const detail::DropRow& row, Index first, Index n, T* x),
+         (row, first, n, x))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -1,7 +1,7 @@
 /// @file  Attention of few queries: products with rows of keys and values as they come from memory.
 #ifndef CFM_KERNELS_DECODE_ATTENTION_INL_HPP_
 #define CFM_KERNELS_DECODE_ATTENTION_INL_HPP_
-#include <cfm/kernels/attention-inl.hpp>
+#include <cfm/kernels/dispatch.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -27,10 +27,11 @@ struct DecodePiece {
 CFM_NAMESPACE_END
 #endif
 
+#include <cfm/kernels/attention-inl.hpp>
 #include <cfm/kernels/half-inl.hpp>
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_DECODE_ATTENTION_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_DECODE_ATTENTION_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_DECODE_ATTENTION_TARGET
 #undef CFM_KERNELS_DECODE_ATTENTION_TARGET
 #else
@@ -197,4 +198,16 @@ inline void add_scaled(Index n, T factor, const T* from, T* to) {
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_DECODE_ATTENTION) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, void, decode_scores, (const detail::DecodePiece<Of, T>& p), (p))
+CFM_BODY_STORED(decode_scores)
+CFM_BODY_OF(class, void, decode_values, (const detail::DecodePiece<Of, T>& p), (p))
+CFM_BODY_STORED(decode_values)
+CFM_BODY(void, add_scaled, (Index n, T factor, const T* from, T* to), (n, factor, from, to))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -10,7 +10,7 @@
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_HALF_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_HALF_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_HALF_TARGET
 #undef CFM_KERNELS_HALF_TARGET
 #else
@@ -102,4 +102,15 @@ inline void convert_dense(const S* from, T* to, Index n) {
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_HALF) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, void, convert_dense, (const Of* from, T* to, Index n), (from, to, n))
+CFM_BODY_STORED(convert_dense)
+CFM_BODY_PAIR(convert_dense, f16, float)
+CFM_BODY_PAIR(convert_dense, bf16, float)
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

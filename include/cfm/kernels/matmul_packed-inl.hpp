@@ -1,7 +1,7 @@
 /// @file  Products with a packed right factor: few rows, where reading it is the limit, and many.
 #ifndef CFM_KERNELS_MATMUL_PACKED_INL_HPP_
 #define CFM_KERNELS_MATMUL_PACKED_INL_HPP_
-#include <cfm/kernels/matmul-inl.hpp>
+#include <cfm/kernels/matmul-inl.hpp>  // here and below: its constants, and its bodies a target
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -37,7 +37,7 @@ CFM_NAMESPACE_END
 #include <cfm/kernels/half-inl.hpp>
 #include <cfm/kernels/matmul-inl.hpp>
 
-#if defined(CFM_KERNELS_MATMUL_PACKED_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_MATMUL_PACKED_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_MATMUL_PACKED_TARGET
 #undef CFM_KERNELS_MATMUL_PACKED_TARGET
 #else
@@ -268,4 +268,21 @@ inline void gemm_pack_panels(Index k, Index columns, const S* b, Index b_row, In
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_MATMUL_PACKED) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, void, gemm_few_panels,
+            (const detail::PanelProduct<Of, T>& g, Of* sums), (g, sums))
+CFM_BODY_STORED(gemm_few_panels)
+CFM_BODY_OF(class, void, gemm_panels,
+            (const detail::PanelProduct<Of, T>& g, Index step, Of* room), (g, step, room))
+CFM_BODY_STORED(gemm_panels)
+CFM_BODY_OF(class, void, gemm_pack_panels,
+            (Index k, Index columns, const T* b, Index b_row, Index b_col, Of* to),
+            (k, columns, b, b_row, b_col, to))
+CFM_BODY_STORED(gemm_pack_panels)
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

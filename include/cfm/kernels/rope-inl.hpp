@@ -6,7 +6,7 @@
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_ROPE_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_ROPE_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_ROPE_TARGET
 #undef CFM_KERNELS_ROPE_TARGET
 #else
@@ -52,4 +52,17 @@ inline void rope_interleaved(Index pairs, const T* x, const T* cosine, const T* 
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_ROPE) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(void, rope_half_split,
+         (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
+         (pairs, x, cosine, sine, y))
+CFM_BODY(void, rope_interleaved,
+         (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
+         (pairs, x, cosine, sine, y))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -27,7 +27,7 @@ CFM_NAMESPACE_END
 
 #include <cfm/kernels/reduce-inl.hpp>
 
-#if defined(CFM_KERNELS_SCAN_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_SCAN_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_SCAN_TARGET
 #undef CFM_KERNELS_SCAN_TARGET
 #else
@@ -171,4 +171,19 @@ inline void scan_columns(Fold fold, const detail::ScanColumns<T>& a) {
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_SCAN) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_OF(class, void, scan_row,
+            (Of fold, const T* x, T* out, Index n, bool exclusive, bool reverse),
+            (fold, x, out, n, exclusive, reverse))
+CFM_BODY_FOR(scan_row, detail::FoldSum)
+CFM_BODY_FOR(scan_row, detail::FoldProduct)
+CFM_BODY_OF(class, void, scan_columns, (Of fold, const detail::ScanColumns<T>& a), (fold, a))
+CFM_BODY_FOR(scan_columns, detail::FoldSum)
+CFM_BODY_FOR(scan_columns, detail::FoldProduct)
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

@@ -6,7 +6,7 @@
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_TOP_K_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_TOP_K_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_TOP_K_TARGET
 #undef CFM_KERNELS_TOP_K_TARGET
 #else
@@ -50,4 +50,13 @@ inline Index first_beyond(const T* x, Index i, Index n, T threshold, bool larger
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_TOP_K) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(Index, first_beyond, (const T* x, Index i, Index n, T threshold, bool larger),
+         (x, i, n, threshold, larger))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif
