@@ -1,6 +1,8 @@
 /// @file  Attention of few queries: products with rows of keys and values as they come from memory.
 #ifndef CFM_KERNELS_DECODE_ATTENTION_INL_HPP_
 #define CFM_KERNELS_DECODE_ATTENTION_INL_HPP_
+#include <hwy/cache_control.h>
+
 #include <cfm/kernels/attention-inl.hpp>
 
 CFM_NAMESPACE_BEGIN
@@ -145,16 +147,39 @@ HWY_INLINE void decode_sums(const detail::DecodePiece<T, S>& p, Index row, const
 template <class F>
 HWY_INLINE void each_of_streams(Index begin, Index end, const F& f) {
   for (Index i = 0; i < detail::decode_stream; ++i) {
-    Index key[4], count = 0;
-    for (Index j = i; j < end; j += detail::decode_stream)
-      if (j >= begin) key[count++] = j;
-    if (count > 0) f(key, count);
+    Index key[4] = {i, i + detail::decode_stream, i + 2 * detail::decode_stream,
+                    i + 3 * detail::decode_stream};
+    Index count = 4;
+    if (i < begin || key[3] >= end) {
+      count = 0;
+      for (Index j = i; j < end; j += detail::decode_stream)
+        if (j >= begin) key[count++] = j;
+    }
+    if (count > 0) f(i, key, count);
   }
+}
+
+// Asks for rows that the streams reach after about a kilobyte. What follows their end is `next`.
+template <class S>
+HWY_INLINE void prefetch_rows(Index begin, Index end, Index i, Index width, const S* const* rows,
+                              const S* const* next, Index next_width) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(S));
+  i += std::max<Index>(2, 16 * line / std::max<Index>(1, width));
+  if (i >= detail::decode_stream) {
+    i -= detail::decode_stream;
+    rows = next;
+    width = next_width;
+    if (rows == nullptr || i >= detail::decode_stream) return;
+  }
+  for (Index j = i; j < end; j += detail::decode_stream)
+    if (j >= begin)
+      for (Index e = 0; e < width; e += line) hwy::Prefetch(rows[j] + e);
 }
 
 template <class T, class S>
 inline void decode_scores(const detail::DecodePiece<T, S>& p) {
-  each_of_streams(p.begin, p.end, [&](const Index* key, Index count) HWY_ATTR {
+  each_of_streams(p.begin, p.end, [&](Index i, const Index* key, Index count) HWY_ATTR {
+    prefetch_rows(p.begin, p.end, i, p.width, p.k, p.v, p.v_width);
     for (Index r = 0; r < p.rows; r += 2) {
       const bool two = r + 1 < p.rows;
       switch (count) {
@@ -170,7 +195,9 @@ inline void decode_scores(const detail::DecodePiece<T, S>& p) {
 template <class T, class S>
 inline void decode_values(const detail::DecodePiece<T, S>& p) {
   std::fill_n(p.out, p.rows * p.v_width, T{0});
-  each_of_streams(p.begin, p.end, [&](const Index* key, Index count) HWY_ATTR {
+  const S* const* const nothing = nullptr;
+  each_of_streams(p.begin, p.end, [&](Index i, const Index* key, Index count) HWY_ATTR {
+    prefetch_rows(p.begin, p.end, i, p.v_width, p.v, nothing, Index{0});
     for (Index r = 0; r < p.rows; r += 2) {
       const bool two = r + 1 < p.rows;
       switch (count) {
