@@ -162,10 +162,14 @@ Tensor flash_attention(const Tensor& q, const Tensor& k, const Tensor& v, const 
                        const Score& score = {}, double scale = 0) {
   CFM_CHECK(q.rank() >= 2 && k.rank() == q.rank() && v.rank() == q.rank(),
             "flash_attention: wants [batch, heads, positions, width]", q, k, v);
-  if (q.rank() < 4)
-    return flash_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), mask, score, scale)
-        .squeeze(0);
-  return flash_attention_result(q, k, v, mask, score, scale).out;
+  const auto with_heads = [](Tensor t) {
+    while (t.rank() < 4) t = t.unsqueeze(0);
+    return t;
+  };
+  Tensor out =
+      flash_attention_result(with_heads(q), with_heads(k), with_heads(v), mask, score, scale).out;
+  while (out.rank() > q.rank()) out = out.squeeze(0);
+  return out;
 }
 
 CFM_ISA_NAMESPACE_END

@@ -79,7 +79,8 @@ HWY_INLINE void sum_lanes_of_four(D d, const hn::Vec<D>* v, T* to) {
     const auto fold = [&](auto a, auto b) HWY_ATTR {
       return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
     };
-    const auto ab = hn::BitCast(pairs, fold(v[0], v[1])), cd = hn::BitCast(pairs, fold(v[2], v[3]));
+    const auto ab = hn::BitCast(pairs, fold(v[0], v[1]));
+    const auto cd = hn::BitCast(pairs, fold(v[2], v[3]));
     const auto sum = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, cd)),
                              hn::BitCast(d, hn::InterleaveUpper(pairs, ab, cd)));
     add_blocks(d, sum, to);  // of four
@@ -89,8 +90,8 @@ HWY_INLINE void sum_lanes_of_four(D d, const hn::Vec<D>* v, T* to) {
   for (int i = 0; i < 4; ++i) to[i] = sum_lanes(d, v[i]);
 }
 
-// scores[row + r][key[i]] = q . k, R rows and K keys at a time. GCC does not inline a lambda that is
-// called twice unless it must, and then sums are not in registers.
+// scores[row + r][key[i]] = q . k, R rows and K keys at a time. A lambda that is called twice must
+// be told to become a part of the loop: elsewhere its sums would not be in registers.
 template <std::size_t R, std::size_t K, class T, class S>
 HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const Index* key) {
   const hn::ScalableTag<T> d;
@@ -107,7 +108,9 @@ HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { kv[i] = load_wide_some(d, k[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
       const V a = load_some(d, q + static_cast<Index>(r) * p.width + e, n);
-      HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { sum[r][i] = hn::MulAdd(a, kv[i], sum[r][i]); }
+      HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) {
+        sum[r][i] = hn::MulAdd(a, kv[i], sum[r][i]);
+      }
     }
   });
   HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
