@@ -15,7 +15,7 @@ namespace detail {
 // the second.
 inline constexpr Index attention_keys = 384;
 inline constexpr Index attention_row = attention_keys + 16;  // of scores; apart from powers of two
-inline constexpr Index attention_rows = 96;                  // queries that share packed keys
+inline constexpr Index attention_rows = 96;  // queries that share packed keys, or twice as many
 
 /// The running state of a tile of rows <= 6 queries: what is needed to add a block of keys.
 template <class T>
@@ -63,15 +63,24 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// 2^t for t <= 0: 0.94 ulp (f32). Below the normal numbers it is zero, so that masked keys weigh
-// nothing; NaN stays, whatever its bits: the power of two is a factor, not added to the exponent.
+// The larger; t if that is NaN. Max keeps the second operand on x86, other targets do not promise.
+template <class D>
+HWY_INLINE hn::Vec<D> not_below(D, hn::Vec<D> low, hn::Vec<D> t) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return hn::Max(low, t);
+#else
+  return hn::IfThenElse(hn::Lt(t, low), low, t);
+#endif
+}
+
+// 2^t for t <= 0: 0.94 ulp (f32). From half of the smallest normal number down it is zero, so that
+// masked keys weigh nothing; NaN stays, whatever its bits: the power of two is a factor, not added
+// to the exponent.
 template <class D>
 HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
   constexpr bool single = std::is_same_v<hn::TFromD<D>, float>;
   const hn::RebindToSigned<D> di;
-  const auto low = constant(d, single ? -126 : -1022);
-  const auto gone = hn::Lt(t, low);
-  t = hn::IfThenElse(gone, low, t);
+  t = not_below(d, constant(d, single ? -127 : -1023), t);  // there the power's bits are all zero
   // Adding `magic` rounds to an integer, and leaves it, plus the bias of exponents, in the low
   // bits.
   const auto magic = constant(d, single ? 0x1.8p23 + 127 : 0x1.8p52 + 1023);
@@ -88,7 +97,26 @@ HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
                1.3691488853904128881e-12);
   constexpr int mantissa = single ? 23 : 52;
   const auto power = hn::BitCast(d, hn::ShiftLeft<mantissa>(hn::BitCast(di, n)));
-  return hn::IfThenZeroElse(gone, hn::Mul(p, power));
+  return hn::Mul(p, power);
+}
+
+// The largest of a row; NaN may be dropped.
+template <class T>
+HWY_INLINE T largest_of(Index n, const T* s) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = lanes_of<T>();
+  auto a = hn::Set(d, -std::numeric_limits<T>::infinity());
+  auto b = a, c = a, e = a;  // four chains: one waits for itself
+  Index j = 0;
+  for (; j + 4 * lanes <= n; j += 4 * lanes) {
+    a = hn::Max(a, hn::LoadU(d, s + j));
+    b = hn::Max(b, hn::LoadU(d, s + j + lanes));
+    c = hn::Max(c, hn::LoadU(d, s + j + 2 * lanes));
+    e = hn::Max(e, hn::LoadU(d, s + j + 3 * lanes));
+  }
+  for (; j + lanes <= n; j += lanes) a = hn::Max(a, hn::LoadU(d, s + j));
+  if (j < n) b = hn::Max(b, keep_n(d, load_n(d, s + j, n - j), n - j, b));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(a, b), hn::Max(c, e))));
 }
 
 // Rows of q, times scale, as gemm_pack_a packs them.
@@ -117,12 +145,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
   const auto log2e = constant(d, 1.4426950408889634074);
   for (Index r = 0; r < t.rows; ++r) {
     T* const s = t.scores + r * detail::attention_row;
-    auto high = hn::Set(d, -infinity);
-    each_vector<T>(t.keys, [&](Index j, Index count) HWY_ATTR {
-      const auto v = load_some(d, s + j, count);
-      high = hn::Max(high, count == lanes_of<T>() ? v : keep_n(d, v, count, high));
-    });
-    const T block = hn::GetLane(hn::MaxOfLanes(d, high));
+    const T block = largest_of(t.keys, s);
     const T before = t.largest[r], largest = block > before ? block : before;
     if (largest == -infinity) {  // nothing visible yet, unless it is NaN, which Max may drop
       for (Index j = 0; j < t.keys; ++j)

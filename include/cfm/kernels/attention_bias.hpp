@@ -19,10 +19,11 @@ void attention_bias_rows(const detail::AttentionBack<T>& call, const Mask& mask,
   attention_gather(call, batch, kv_head, from_row, m, room.q.data(), room.g.data());
   for (Index from = 0; from < keys; from += detail::attention_keys) {
     const Index block = std::min(detail::attention_keys, keys - from);
-    KeyRange ranges[detail::attention_rows];
+    QueryPlace places[detail::attention_back_rows];
+    KeyRange ranges[detail::attention_back_rows];
     detail::KeyPart parts[detail::attention_parts];
-    const Index count =
-        attention_back_parts(call, mask, batch, kv_head, from_row, m, from, block, ranges, parts);
+    const Index count = attention_back_parts(call, mask, batch, kv_head, from_row, m, from, block,
+                                             places, ranges, parts);
     for (Index i = 0; i < count; ++i) {
       const Index at = parts[i].begin, n = parts[i].end - at;
       CFM_CALL(gemm_pack_b)
@@ -37,8 +38,8 @@ void attention_bias_rows(const detail::AttentionBack<T>& call, const Mask& mask,
                            v_width, {room.dp.data(), row}, T{0}, room.packed.data());
       for (Index r = 0; r < m; ++r) {
         T* const d = room.dp.data() + r * row;
-        attention_weigh_back(call, mask, score, call.place(batch, kv_head, from_row + r), ranges[r],
-                             at, n, room.p.data() + r * row, d);
+        attention_weigh_back(call, mask, score, places[r], ranges[r], at, n,
+                             room.p.data() + r * row, d);
         T* const to = dbias.row(dbias.extent[0] == 1 ? 0 : r);
         if (dbias.extent[1] == 1)
           for (Index j = 0; j < n; ++j) to[0] += d[j];
@@ -76,7 +77,7 @@ void attention_bias_backward(const AttentionSaved<T>& saved, In<T, 4> bias, View
   const detail::Scratch<T> dots(saved.logsumexp.size());
   const auto call = isa_detail::attention_back(saved, options, dots.data());
   const bool all_queries = bias.extent[2] == 1;  // one task adds them all
-  constexpr Index most = detail::attention_rows;
+  constexpr Index most = detail::attention_back_rows;
   const Index blocks = all_queries ? 1 : (queries + most - 1) / most;
   const auto range = [](Index i, Index extent, Index all) {
     return extent == 1 ? std::pair{Index{0}, all} : std::pair{i, i + 1};

@@ -7,6 +7,11 @@
 CFM_NAMESPACE_BEGIN
 namespace detail {
 
+// Queries whose weights are computed together.
+inline constexpr Index attention_back_rows = 96;
+// Of them, those that are computed as far as one of them sees.
+inline constexpr Index attention_back_step = 24;
+
 // What one backward pass reads.
 template <class T>
 struct AttentionBack {
@@ -29,23 +34,24 @@ constexpr Index whole_panels(Index n) { return (n + 31) / 32 * 32; }  // of any 
 // Working memory for one block of keys.
 template <class T>
 struct AttentionBackRoom {
-  static constexpr Index keys = attention_keys, rows = attention_rows;
+  static constexpr Index keys = attention_keys, rows = attention_back_rows;
 
   AttentionBackRoom(Index width, Index v_width)
       : k_across(whole_panels(keys) * width),
         v_across(whole_panels(keys) * v_width),
         k(keys * whole_panels(width)),
-        narrow(rows * whole_panels(std::max(width, v_width))),
+        narrow_q(rows * whole_panels(width)),
+        narrow_g(rows * whole_panels(v_width)),
         q(rows * width),
         g(rows * v_width),
         p(rows * attention_row),
         dp(rows * attention_row),
-        packed(std::max(rows * (std::max(width, v_width) + 3), keys * (rows + 3))),
+        packed(rows * (std::max(width, v_width) + 3)),
         dk(keys * width),
         dv(keys * v_width) {}
 
   Scratch<T> k_across, v_across, k;  // packed
-  Scratch<T> narrow;                 // queries or their gradients, packed
+  Scratch<T> narrow_q, narrow_g;     // queries and their gradients, packed
   Scratch<T> q, g, p, dp;            // of a block of queries
   Scratch<T> packed;                 // what gemm_pack_a makes: rows by terms rounded up to four
   Scratch<T> dk, dv;
@@ -149,13 +155,12 @@ void attention_gather(const detail::AttentionBack<T>& call, Index batch, Index k
   }
 }
 
-// The ranges of queries first .. first + m, and the parts of keys from .. from + block that one of
-// them sees.
+// The places and ranges of queries first .. first + m, and the parts of keys from .. from + block
+// that one of them sees.
 template <class T, class Mask>
 Index attention_back_parts(const detail::AttentionBack<T>& call, const Mask& mask, Index batch,
                            Index kv_head, Index first, Index m, Index from, Index block,
-                           KeyRange* ranges, detail::KeyPart* parts) {
-  QueryPlace places[detail::attention_rows];
+                           QueryPlace* places, KeyRange* ranges, detail::KeyPart* parts) {
   Index end = from;  // behind the last key that a query sees
   for (Index r = 0; r < m; ++r) {
     places[r] = call.place(batch, kv_head, first + r);
@@ -166,6 +171,62 @@ Index attention_back_parts(const detail::AttentionBack<T>& call, const Mask& mas
   return detail::visible_parts(mask, m, places, from, std::min(end, from + block), parts);
 }
 
+// One block of queries, gathered in the room, and one part of keys `at` .. `at` + n of a block.
+template <class T, class Mask, class Score>
+void attention_part_back(const detail::AttentionBack<T>& call, const Mask& mask, const Score& score,
+                         const QueryPlace* places, const KeyRange* ranges, Index m, Index from,
+                         Index at, Index n, Index block, T* dq,
+                         detail::AttentionBackRoom<T>& room) {
+  const Index width = call.q.extent[3], v_width = call.v.extent[3];
+  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
+  constexpr Index row = detail::attention_row, step = detail::attention_back_step;
+  T* const packed = room.packed.data();
+  T* const in_place = nullptr;
+  CFM_CALL(gemm_pack_b)(m, v_width, room.g.data(), v_width, Index{1}, room.narrow_g.data());
+  CFM_CALL(gemm_pack_b)(m, width, room.q.data(), width, Index{1}, room.narrow_q.data());
+  // Steps of queries, each as far as one of its queries sees, and what no step before has seen.
+  detail::KeyPart fresh[detail::attention_back_rows / step];
+  Index seen = 0;
+  for (Index r0 = 0; r0 < m; r0 += step) {
+    const Index rows = std::min(step, m - r0);
+    Index end = 0;
+    for (Index r = r0; r < r0 + rows; ++r)
+      end = std::max({end, ranges[r].sinks, ranges[r].begin < ranges[r].end ? ranges[r].end : 0});
+    end = std::clamp<Index>(end - from - at, 0, n);
+    fresh[r0 / step] = {seen, std::max(seen, end)};
+    seen = std::max(seen, end);
+    T* const p = room.p.data() + r0 * row;
+    T* const dp = room.dp.data() + r0 * row;
+    if (end > 0) {
+      attention_product<T>(rows, end, width, {room.q.data() + r0 * width, width}, false,
+                           room.k_across.data() + at * width, width, {p, row}, T{0}, packed);
+      attention_product<T>(rows, end, v_width, {room.g.data() + r0 * v_width, v_width}, false,
+                           room.v_across.data() + at * v_width, v_width, {dp, row}, T{0}, packed);
+    }
+    for (Index r = 0; r < rows; ++r) {
+      if (end > 0)
+        attention_weigh_back(call, mask, score, places[r0 + r], ranges[r0 + r], from + at, end,
+                             p + r * row, dp + r * row);
+      std::fill(p + r * row + end, p + r * row + n, T{0});
+      std::fill(dp + r * row + end, dp + r * row + n, T{0});
+    }
+    if (end > 0)
+      attention_product<T>(rows, width, end, {dp, row}, false, room.k.data() + at * panel, block,
+                           {dq + r0 * width, width}, T{1}, in_place);
+  }
+  for (Index r0 = 0; r0 < m; r0 += step) {
+    const auto [begin, end] = fresh[r0 / step];
+    if (begin == end) continue;
+    const Index first = r0 * row + begin;
+    attention_product<T>(end - begin, v_width, m - r0, {room.p.data() + first, row}, true,
+                         room.narrow_g.data() + r0 * panel, m,
+                         {room.dv.data() + (at + begin) * v_width, v_width}, T{1}, in_place);
+    attention_product<T>(end - begin, width, m - r0, {room.dp.data() + first, row}, true,
+                         room.narrow_q.data() + r0 * panel, m,
+                         {room.dk.data() + (at + begin) * width, width}, T{1}, in_place);
+  }
+}
+
 // What keys from .. from + block and all queries of their head mean to each other: adds to dq, rows
 // of width, and writes dk and dv of the block into the room.
 template <class T, class Mask, class Score>
@@ -173,8 +234,6 @@ void attention_keys_back(const detail::AttentionBack<T>& call, const Mask& mask,
                          Index batch, Index kv_head, Index from, Index block, T* dq,
                          detail::AttentionBackRoom<T>& room) {
   const Index width = call.q.extent[3], v_width = call.v.extent[3], rows = call.rows();
-  constexpr Index row = detail::attention_row;
-  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
   const T* const k = &call.k(batch, kv_head, from, Index{0});
   const T* const v = &call.v(batch, kv_head, from, Index{0});
   CFM_CALL(gemm_pack_b)(width, block, k, Index{1}, call.k.stride[2], room.k_across.data());
@@ -182,35 +241,18 @@ void attention_keys_back(const detail::AttentionBack<T>& call, const Mask& mask,
   CFM_CALL(gemm_pack_b)(v_width, block, v, Index{1}, call.v.stride[2], room.v_across.data());
   std::fill_n(room.dk.data(), block * width, T{0});
   std::fill_n(room.dv.data(), block * v_width, T{0});
-  const Rows<const T> q{room.q.data(), width}, g{room.g.data(), v_width};
-  const Rows<const T> p{room.p.data(), row}, dp{room.dp.data(), row};
-  T* const packed = room.packed.data();
-  for (Index first = 0; first < rows; first += detail::attention_rows) {
-    const Index m = std::min(detail::attention_rows, rows - first);
-    KeyRange ranges[detail::attention_rows];
+  for (Index first = 0; first < rows; first += detail::attention_back_rows) {
+    const Index m = std::min(detail::attention_back_rows, rows - first);
+    QueryPlace places[detail::attention_back_rows];
+    KeyRange ranges[detail::attention_back_rows];
     detail::KeyPart parts[detail::attention_parts];
-    const Index count =
-        attention_back_parts(call, mask, batch, kv_head, first, m, from, block, ranges, parts);
+    const Index count = attention_back_parts(call, mask, batch, kv_head, first, m, from, block,
+                                             places, ranges, parts);
     if (count == 0) continue;
     attention_gather(call, batch, kv_head, first, m, room.q.data(), room.g.data());
-    for (Index i = 0; i < count; ++i) {
-      const Index at = parts[i].begin - from, n = parts[i].end - parts[i].begin;
-      attention_product<T>(m, n, width, q, false, room.k_across.data() + at * width, width,
-                           {room.p.data(), row}, T{0}, packed);
-      attention_product<T>(m, n, v_width, g, false, room.v_across.data() + at * v_width, v_width,
-                           {room.dp.data(), row}, T{0}, packed);
-      for (Index r = 0; r < m; ++r)
-        attention_weigh_back(call, mask, score, call.place(batch, kv_head, first + r), ranges[r],
-                             parts[i].begin, n, room.p.data() + r * row, room.dp.data() + r * row);
-      attention_product<T>(m, width, n, dp, false, room.k.data() + at * panel, block,
-                           {dq + first * width, width}, T{1}, static_cast<T*>(nullptr));
-      CFM_CALL(gemm_pack_b)(m, v_width, g.data, v_width, Index{1}, room.narrow.data());
-      attention_product<T>(n, v_width, m, p, true, room.narrow.data(), m,
-                           {room.dv.data() + at * v_width, v_width}, T{1}, packed);
-      CFM_CALL(gemm_pack_b)(m, width, q.data, width, Index{1}, room.narrow.data());
-      attention_product<T>(n, width, m, dp, true, room.narrow.data(), m,
-                           {room.dk.data() + at * width, width}, T{1}, packed);
-    }
+    for (Index i = 0; i < count; ++i)
+      attention_part_back(call, mask, score, places, ranges, m, from, parts[i].begin - from,
+                          parts[i].end - parts[i].begin, block, dq + first * width, room);
   }
 }
 
