@@ -2,6 +2,9 @@
 
 #include <bit>
 
+#include <cfm/kernels/block_mask.hpp>
+#include <cfm/kernels/tree_mask.hpp>
+
 #include "../reference/attention.hpp"
 #include "support.hpp"
 
@@ -33,8 +36,7 @@ void check(const Sizes& z, const Mask& mask, const Score& policy, const Visible&
   const auto want = reference::attention<T>(
       q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), scale,
       [&](Index b, Index h, Index i, Index j, double s) {
-        const KeyRange r = mask(QueryPlace{b, i, z.queries, z.keys});
-        const bool seen = (r.begin <= j && j < r.end) || j < r.sinks;
+        const bool seen = shows(mask, QueryPlace{b, i, z.queries, z.keys, h}, j);
         return seen ? formula(b, h, i, j, s) : -std::numeric_limits<double>::infinity();
       });
   Tensor out = Tensor::full({z.batch, z.heads, z.queries, z.v_width}, 7, dtype_of<T>);
@@ -98,6 +100,74 @@ TEST_CASE_TEMPLATE("attention: every score policy equals the formula", T, float,
     check<T>(
         z, Causal{}, [](auto s, auto distance) { return s - distance * 0.25f; },
         [&](Index, Index, Index i, Index j, double s) { return s - 0.25 * position(i, j); });
+  }
+}
+
+TEST_CASE_TEMPLATE("attention: trees and layouts of blocks equal the formula", T, float, double) {
+  Rng rng(4);
+  for (const Sizes& z : sweep) {
+    const Index nodes = std::min<Index>(z.keys, 70);
+    std::vector<Index> parents;
+    for (Index i = 0; i < z.batch * nodes; ++i)
+      parents.push_back(static_cast<Index>(rng.below(static_cast<std::uint64_t>(i % nodes) + 1)) -
+                        1);
+    const TreeMask tree(parents, z.batch);
+    check<T>(z, tree, PlainScores{}, unchanged);
+    check<T>(z, BothMasks{SlidingWindow{.left = 40, .sinks = 2}, tree}, PlainScores{}, unchanged);
+    for (const Index block : {32, 96, 256}) {
+      const Index rows = (z.queries + 9) / 10, columns = (z.keys + block - 1) / block;
+      Tensor bits = Tensor::empty({z.heads, rows, columns}, DType::boolean);
+      for (bool& bit : bits.span<bool>()) bit = rng.below(3) == 0;
+      const BlockMask layout{std::as_const(bits).view<bool, 3>(), 10, block};
+      check<T>(z, layout, PlainScores{}, unchanged);
+      check<T>(z, BothMasks{layout, BothMasks{tree, Causal{}}}, PlainScores{}, unchanged);
+      check<T>(z, BothMasks{Causal{}, layout}, SoftCap{0.7},
+               [](Index, Index, Index, Index, double s) { return 0.7 * std::tanh(s / 0.7); });
+    }
+  }
+  struct Odd {
+    KeyRange operator()(const QueryPlace& q) const { return {0, q.keys, 0}; }
+    Index block() const { return 20; }
+    bool hides(const QueryPlace&, Index) const { return false; }
+  };
+  const Tensor x = test::normals4<T>(1, 1, 3, 4, 1);
+  CHECK_THROWS_WITH_AS(flash_attention(x, x, x, Odd{}), doctest::Contains("multiples of 32 keys"),
+                       Error);
+}
+
+TEST_CASE("attention: a query among others that see other blocks gives the same bits") {
+  const Tensor q = test::normals4<float>(1, 1, 40, 24, 1),
+               k = test::normals4<float>(1, 1, 700, 24, 2);
+  Rng rng(4);
+  Tensor bits = Tensor::empty({1, 40, 22}, DType::boolean);
+  for (bool& bit : bits.span<bool>()) bit = rng.below(3) == 0;
+  const auto layout = [](const Tensor& b) { return BlockMask{b.view<bool, 3>(), 1, 32}; };
+  const Tensor all = flash_attention(q, k, k, layout(bits));
+  for (Index i = 0; i < 40; ++i) {
+    const Tensor one = flash_attention(q.slice(2, i, i + 1), k, k, layout(bits.slice(1, i, i + 1)));
+    const Tensor want = all.slice(2, i, i + 1).contiguous();
+    CHECK(
+        std::equal(one.span<float>().begin(), one.span<float>().end(), want.span<float>().begin()));
+  }
+}
+
+TEST_CASE_TEMPLATE("attention: half precision is that of its inputs and output alone", S, bf16,
+                   f16) {
+  for (const Sizes& z : sweep) {
+    const auto half = [](const Tensor& t) { return t.to(dtype_of<S>); };
+    const Tensor q = half(test::normals4<float>(z.batch, z.heads, z.queries, z.width, 1)),
+                 k = half(test::normals4<float>(z.batch, z.kv_heads, z.keys, z.width, 2)),
+                 v = half(test::normals4<float>(z.batch, z.kv_heads, z.keys, z.v_width, 3));
+    const auto wide = [](const Tensor& t) { return t.to(DType::f32); };
+    const AttentionResult got = flash_attention_result(q, k, v, Causal{}, SoftCap{3});
+    const AttentionResult want =
+        flash_attention_result(wide(q), wide(k), wide(v), Causal{}, SoftCap{3});
+    const Tensor rounded = half(want.out);
+    CHECK(got.out.dtype() == dtype_of<S>);
+    CHECK(std::memcmp(got.out.address(), rounded.address(),
+                      static_cast<std::size_t>(rounded.size()) * 2) == 0);
+    CHECK(std::equal(got.logsumexp.span<float>().begin(), got.logsumexp.span<float>().end(),
+                     want.logsumexp.span<float>().begin()));
   }
 }
 

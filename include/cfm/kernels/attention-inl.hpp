@@ -15,7 +15,7 @@ namespace detail {
 // the second.
 inline constexpr Index attention_keys = 384;
 inline constexpr Index attention_row = attention_keys + 16;  // of scores; apart from powers of two
-inline constexpr Index attention_rows = 96;                  // queries that share packed keys
+inline constexpr Index attention_rows = 96;  // queries that share packed keys, or twice as many
 
 /// The running state of a tile of rows <= 6 queries: what is needed to add a block of keys.
 template <class T>

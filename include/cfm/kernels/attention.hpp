@@ -74,7 +74,7 @@ void check_mask(const Mask& mask) {
 ///          alone and among others, for any number of threads.
 /// Errors:  ShapeError.
 /// Cost:    2 queries keys (width + v width) operations for what the masks show, by blocks; memory
-///          for 96 queries and 384 keys a thread.
+///          for 192 queries and 384 keys a thread.
 /// Source:  T. Dao, "FlashAttention-2", ICLR 2024, algorithm 1.
 template <AttentionElement S, AttentionMask Mask = AllKeys, class Score = PlainScores>
 requires ScorePolicy<Score, detail::AttentionReal<S>>
@@ -107,14 +107,16 @@ void flash_attention(In<S, 4> q, In<S, 4> k, In<S, 4> v, View<S, 4> out, const M
       {q, widen},     {k, widen}, {v, widen},
       {out, narrow},  lse,        isa_detail::scale_or_default(options.scale, q.extent[3]),
       options.dropout};
-  const Index rows = heads / kv_heads * queries;
-  const Index blocks = (rows + detail::attention_rows - 1) / detail::attention_rows;
+  const Index rows = heads / kv_heads * queries, units = batch * kv_heads;
+  // Long blocks pack keys less often, short ones share the work better. Neither shows in results.
+  const Index most = (units * rows >= 16 * detail::attention_rows ? 2 : 1) * detail::attention_rows;
+  const Index blocks = (rows + most - 1) / most;
   // The last blocks of a causal mask are the longest: they begin first.
-  parallel_for(batch * kv_heads * blocks, 1, [&](Index begin, Index end) {
+  parallel_for(units * blocks, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      const Index first = (blocks - 1 - i % blocks) * detail::attention_rows;
+      const Index first = (blocks - 1 - i % blocks) * most;
       isa_detail::attention_block(call, mask, score, i / blocks / kv_heads, i / blocks % kv_heads,
-                                  first, std::min(detail::attention_rows, rows - first));
+                                  first, std::min(most, rows - first));
     }
   });
 }
@@ -160,10 +162,14 @@ Tensor flash_attention(const Tensor& q, const Tensor& k, const Tensor& v, const 
                        const Score& score = {}, double scale = 0) {
   CFM_CHECK(q.rank() >= 2 && k.rank() == q.rank() && v.rank() == q.rank(),
             "flash_attention: wants [batch, heads, positions, width]", q, k, v);
-  if (q.rank() < 4)
-    return flash_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), mask, score, scale)
-        .squeeze(0);
-  return flash_attention_result(q, k, v, mask, score, scale).out;
+  const auto with_heads = [](Tensor t) {
+    while (t.rank() < 4) t = t.unsqueeze(0);
+    return t;
+  };
+  Tensor out =
+      flash_attention_result(with_heads(q), with_heads(k), with_heads(v), mask, score, scale).out;
+  while (out.rank() > q.rank()) out = out.squeeze(0);
+  return out;
 }
 
 CFM_ISA_NAMESPACE_END

@@ -37,6 +37,7 @@ CFM_NAMESPACE_END
 #else
 #define CFM_KERNELS_DECODE_ATTENTION_TARGET
 #endif
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -78,7 +79,8 @@ HWY_INLINE void sum_lanes_of_four(D d, const hn::Vec<D>* v, T* to) {
     const auto fold = [&](auto a, auto b) HWY_ATTR {
       return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
     };
-    const auto ab = hn::BitCast(pairs, fold(v[0], v[1])), cd = hn::BitCast(pairs, fold(v[2], v[3]));
+    const auto ab = hn::BitCast(pairs, fold(v[0], v[1]));
+    const auto cd = hn::BitCast(pairs, fold(v[2], v[3]));
     const auto sum = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, cd)),
                              hn::BitCast(d, hn::InterleaveUpper(pairs, ab, cd)));
     add_blocks(d, sum, to);  // of four
@@ -88,8 +90,8 @@ HWY_INLINE void sum_lanes_of_four(D d, const hn::Vec<D>* v, T* to) {
   for (int i = 0; i < 4; ++i) to[i] = sum_lanes(d, v[i]);
 }
 
-// scores[row + r][key[i]] = q . k, R rows and K keys at a time. GCC does not inline a lambda that is
-// called twice unless it must, and then sums are not in registers.
+// scores[row + r][key[i]] = q . k, R rows and K keys at a time. A lambda that is called twice must
+// be told to become a part of the loop: elsewhere its sums would not be in registers.
 template <std::size_t R, std::size_t K, class T, class S>
 HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const Index* key) {
   const hn::ScalableTag<T> d;
@@ -106,7 +108,9 @@ HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { kv[i] = load_wide_some(d, k[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
       const V a = load_some(d, q + static_cast<Index>(r) * p.width + e, n);
-      HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { sum[r][i] = hn::MulAdd(a, kv[i], sum[r][i]); }
+      HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) {
+        sum[r][i] = hn::MulAdd(a, kv[i], sum[r][i]);
+      }
     }
   });
   HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
@@ -146,16 +150,39 @@ HWY_INLINE void decode_sums(const detail::DecodePiece<T, S>& p, Index row, const
 template <class F>
 HWY_INLINE void each_of_streams(Index begin, Index end, const F& f) {
   for (Index i = 0; i < detail::decode_stream; ++i) {
-    Index key[4], count = 0;
-    for (Index j = i; j < end; j += detail::decode_stream)
-      if (j >= begin) key[count++] = j;
-    if (count > 0) f(key, count);
+    Index key[4] = {i, i + detail::decode_stream, i + 2 * detail::decode_stream,
+                    i + 3 * detail::decode_stream};
+    Index count = 4;
+    if (i < begin || key[3] >= end) {
+      count = 0;
+      for (Index j = i; j < end; j += detail::decode_stream)
+        if (j >= begin) key[count++] = j;
+    }
+    if (count > 0) f(i, key, count);
   }
+}
+
+// Asks for rows that the streams reach after about a kilobyte. What follows their end is `next`.
+template <class S>
+HWY_INLINE void prefetch_rows(Index begin, Index end, Index i, Index width, const S* const* rows,
+                              const S* const* next, Index next_width) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(S));
+  i += std::max<Index>(2, 16 * line / std::max<Index>(1, width));
+  if (i >= detail::decode_stream) {
+    i -= detail::decode_stream;
+    rows = next;
+    width = next_width;
+    if (rows == nullptr || i >= detail::decode_stream) return;
+  }
+  for (Index j = i; j < end; j += detail::decode_stream)
+    if (j >= begin)
+      for (Index e = 0; e < width; e += line) hwy::Prefetch(rows[j] + e);
 }
 
 template <class T, class S>
 inline void decode_scores(const detail::DecodePiece<T, S>& p) {
-  each_of_streams(p.begin, p.end, [&](const Index* key, Index count) HWY_ATTR {
+  each_of_streams(p.begin, p.end, [&](Index i, const Index* key, Index count) HWY_ATTR {
+    prefetch_rows(p.begin, p.end, i, p.width, p.k, p.v, p.v_width);
     for (Index r = 0; r < p.rows; r += 2) {
       const bool two = r + 1 < p.rows;
       switch (count) {
@@ -171,7 +198,9 @@ inline void decode_scores(const detail::DecodePiece<T, S>& p) {
 template <class T, class S>
 inline void decode_values(const detail::DecodePiece<T, S>& p) {
   std::fill_n(p.out, p.rows * p.v_width, T{0});
-  each_of_streams(p.begin, p.end, [&](const Index* key, Index count) HWY_ATTR {
+  const S* const* const nothing = nullptr;
+  each_of_streams(p.begin, p.end, [&](Index i, const Index* key, Index count) HWY_ATTR {
+    prefetch_rows(p.begin, p.end, i, p.v_width, p.v, nothing, Index{0});
     for (Index r = 0; r < p.rows; r += 2) {
       const bool two = r + 1 < p.rows;
       switch (count) {

@@ -299,6 +299,7 @@ class MultiHeadAttention {
   }
 
   void check(const Var& x, Index dim, std::string_view what) const {
+    CFM_CHECK(in_proj || q_proj, "attention: the layer is empty");
     CFM_CHECK(x.rank() == 3 && x.size(2) == dim,
               concat("attention: ", what, " must be [batch, positions, ", dim, "]"), x);
   }

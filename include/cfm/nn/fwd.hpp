@@ -7,11 +7,15 @@ CFM_NAMESPACE_BEGIN
 
 struct Parameter;
 struct Buffer;
+struct AttentionConfig;
 struct DenseMatrix;
+struct FeedForwardOptions;
 struct LinearOptions;
 struct LoadOptions;
 struct MlpConfig;
 struct RecurrentOptions;
+struct RopeConfig;
+struct TransformerConfig;
 class Init;
 class NamePattern;
 
@@ -23,7 +27,10 @@ class BatchNorm1d;
 class Embedding;
 class GroupNorm;
 class LayerNorm;
+class NormLayer;
 class RmsNorm;
 struct Dropout;
+struct FlashAttention;
+struct PlainAttention;
 
 CFM_ISA_NAMESPACE_END

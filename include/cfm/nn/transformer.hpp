@@ -47,8 +47,7 @@ class TransformerEncoder {
   explicit TransformerEncoder(const Config& config, Init init = {}) : config_(config) {
     detail::check_stack(config);
     for (Index l = 0; l < config.layers; ++l) layers.emplace_back(config, init.next());
-    if (config.final_norm)
-      norm.emplace(config.norm, config.dim, init.next(), config.norm_epsilon, config.bias);
+    if (config.final_norm) norm = isa_detail::norm_of(config, init.next());
   }
 
   template <AttentionMask Mask = AllKeys, class Score = PlainScores>
@@ -110,8 +109,7 @@ class TransformerDecoder {
   explicit TransformerDecoder(const Config& config, Init init = {}) : config_(config) {
     detail::check_stack(config);
     for (Index l = 0; l < config.layers; ++l) layers.emplace_back(config, init.next());
-    if (config.final_norm)
-      norm.emplace(config.norm, config.dim, init.next(), config.norm_epsilon, config.bias);
+    if (config.final_norm) norm = isa_detail::norm_of(config, init.next());
   }
 
   template <AttentionMask Mask = Causal, AttentionMask MemoryMask = AllKeys>

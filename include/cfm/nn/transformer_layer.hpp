@@ -1,6 +1,8 @@
 #pragma once
 /// @file  The layers of transformers: encoder and decoder.
 
+#include <optional>
+
 #include <cfm/nn/attention.hpp>
 #include <cfm/nn/feed_forward.hpp>
 
@@ -65,45 +67,36 @@ CFM_ISA_NAMESPACE_BEGIN
 
 namespace isa_detail {
 
-// What both kinds of layers do with their parts.
+// The configuration, if layers can have it.
+inline const TransformerConfig& checked(const TransformerConfig& c) {
+  CFM_CHECK(c.dim > 0 && c.hidden > 0, "transformer: dim and hidden must be positive", c.dim,
+            c.hidden);
+  CFM_CHECK(c.dropout >= 0 && c.dropout <= 1, "transformer: dropout must be in [0, 1]", c.dropout);
+  return c;
+}
+
+inline NormLayer norm_of(const TransformerConfig& c, Init init) {
+  return {c.norm, c.dim, std::move(init), c.norm_epsilon, c.bias};
+}
+
 template <class LinearT>
-class TransformerParts {
- public:
-  TransformerParts() = default;
+FeedForward<LinearT> feed_forward_of(const TransformerConfig& c, Init init) {
+  return {c.dim, c.hidden, std::move(init),
+          FeedForwardOptions{
+              .activation = c.activation, .gated = c.gated, .bias = c.bias, .dropout = c.dropout}};
+}
 
- protected:
-  explicit TransformerParts(const TransformerConfig& c) : config_(c) {
-    CFM_CHECK(c.dim > 0 && c.hidden > 0, "transformer: dim and hidden must be positive", c.dim,
-              c.hidden);
-    CFM_CHECK(c.dropout >= 0 && c.dropout <= 1, "transformer: dropout must be in [0, 1]",
-              c.dropout);
-  }
+// x + part(x) with the norm at its place.
+template <class Part>
+Var residual(const TransformerConfig& c, const Var& x, const NormLayer& norm, const Part& part) {
+  if (c.norm_first) return x + dropout(part(norm(x)), c.dropout);
+  return norm(x + dropout(part(x), c.dropout));
+}
 
-  NormLayer make_norm(Init init) const {
-    return {config_.norm, config_.dim, std::move(init), config_.norm_epsilon, config_.bias};
-  }
-  FeedForward<LinearT> make_feed_forward(Init init) const {
-    return {config_.dim, config_.hidden, std::move(init),
-            FeedForwardOptions{.activation = config_.activation,
-                               .gated = config_.gated,
-                               .bias = config_.bias,
-                               .dropout = config_.dropout}};
-  }
-
-  // x + part(x) with the norm at its place.
-  template <class Part>
-  Var residual(const Var& x, const NormLayer& norm, const Part& part) const {
-    if (config_.norm_first) return x + dropout(part(norm(x)), config_.dropout);
-    return norm(x + dropout(part(x), config_.dropout));
-  }
-
-  void check(const Var& x, std::string_view what) const {
-    CFM_CHECK((x.rank() == 2 || x.rank() == 3) && x.size(-1) == config_.dim,
-              concat("transformer: ", what, " must be [batch, positions, ", config_.dim, "]"), x);
-  }
-
-  TransformerConfig config_;
-};
+inline void check_positions(const TransformerConfig& c, const Var& x, std::string_view what) {
+  CFM_CHECK((x.rank() == 2 || x.rank() == 3) && x.size(-1) == c.dim,
+            concat("transformer: ", what, " must be [batch, positions, ", c.dim, "]"), x);
+}
 
 }  // namespace isa_detail
 
@@ -114,8 +107,8 @@ class TransformerParts {
 /// Source:  A. Vaswani et al., "Attention is all you need", NeurIPS 2017; norm_first: R. Xiong et
 ///          al., "On layer normalization in the transformer architecture", ICML 2020.
 template <class LinearT = Linear<>, class Kernel = FlashAttention>
-class TransformerEncoderLayer : public isa_detail::TransformerParts<LinearT> {
-  using Parts = isa_detail::TransformerParts<LinearT>;
+class TransformerEncoderLayer {
+  TransformerConfig config_;
 
  public:
   using Config = TransformerConfig;
@@ -124,31 +117,32 @@ class TransformerEncoderLayer : public isa_detail::TransformerParts<LinearT> {
   /// Empty, to be assigned.
   TransformerEncoderLayer() = default;
   explicit TransformerEncoderLayer(const Config& config, Init init = {})
-      : Parts(config),
+      : config_(isa_detail::checked(config)),
         self_attn(config.attention(), init.next()),
-        feed_forward(this->make_feed_forward(init.next())),
-        norm1(this->make_norm(init.next())),
-        norm2(this->make_norm(init.next())) {}
+        feed_forward(isa_detail::feed_forward_of<LinearT>(config, init.next())),
+        norm1(isa_detail::norm_of(config, init.next())),
+        norm2(isa_detail::norm_of(config, init.next())) {}
 
   template <AttentionMask Mask = AllKeys, class Score = PlainScores>
   Var operator()(const Var& x, const Mask& mask = {}, const Score& score = {}) const {
-    this->check(x, "x");
-    const Var h =
-        this->residual(x, norm1, [&](const Var& in) { return self_attn(in, mask, score); });
-    return this->residual(h, norm2, feed_forward);
+    isa_detail::check_positions(config_, x, "x");
+    const Var h = isa_detail::residual(config_, x, norm1,
+                                       [&](const Var& in) { return self_attn(in, mask, score); });
+    return isa_detail::residual(config_, h, norm2, feed_forward);
   }
 
   /// The last positions of sequences whose earlier ones are cached; see MultiHeadAttention.
   template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
   Tensor operator()(const Tensor& x, const Cache& cache, const Mask& mask = {},
                     const Score& score = {}) const {
-    this->check(x, "x");
-    const Var h = this->residual(
-        x, norm1, [&](const Var& in) { return Var(self_attn(in.value(), cache, mask, score)); });
-    return this->residual(h, norm2, feed_forward).value();
+    isa_detail::check_positions(config_, x, "x");
+    const Var h = isa_detail::residual(config_, x, norm1, [&](const Var& in) {
+      return Var(self_attn(in.value(), cache, mask, score));
+    });
+    return isa_detail::residual(config_, h, norm2, feed_forward).value();
   }
 
-  const Config& config() const { return this->config_; }
+  const Config& config() const { return config_; }
 
   static void visit(auto& self, auto&& v) {
     v("self_attn", self.self_attn);
@@ -168,8 +162,8 @@ class TransformerEncoderLayer : public isa_detail::TransformerParts<LinearT> {
 /// Names:   those of PyTorch's TransformerDecoderLayer; a gate is called gate.
 /// Errors:  ShapeError.
 template <class LinearT = Linear<>, class Kernel = FlashAttention>
-class TransformerDecoderLayer : public isa_detail::TransformerParts<LinearT> {
-  using Parts = isa_detail::TransformerParts<LinearT>;
+class TransformerDecoderLayer {
+  TransformerConfig config_;
 
  public:
   using Config = TransformerConfig;
@@ -178,25 +172,26 @@ class TransformerDecoderLayer : public isa_detail::TransformerParts<LinearT> {
   /// Empty, to be assigned.
   TransformerDecoderLayer() = default;
   explicit TransformerDecoderLayer(const Config& config, Init init = {})
-      : Parts(config),
+      : config_(isa_detail::checked(config)),
         self_attn(config.attention(), init.next()),
         multihead_attn(config.attention(), init.next()),
-        feed_forward(this->make_feed_forward(init.next())),
-        norm1(this->make_norm(init.next())),
-        norm2(this->make_norm(init.next())),
-        norm3(this->make_norm(init.next())) {}
+        feed_forward(isa_detail::feed_forward_of<LinearT>(config, init.next())),
+        norm1(isa_detail::norm_of(config, init.next())),
+        norm2(isa_detail::norm_of(config, init.next())),
+        norm3(isa_detail::norm_of(config, init.next())) {}
 
   template <AttentionMask Mask = Causal, AttentionMask MemoryMask = AllKeys>
   Var operator()(const Var& x, const Var& memory, const Mask& mask = {},
                  const MemoryMask& memory_mask = {}) const {
-    this->check(x, "x");
-    this->check(memory, "a memory");
+    isa_detail::check_positions(config_, x, "x");
+    isa_detail::check_positions(config_, memory, "a memory");
     const Var start = beside(memory, x), source = beside(start, memory);
-    const Var own =
-        this->residual(start, norm1, [&](const Var& in) { return self_attn(in, mask); });
-    const Var both = this->residual(
-        own, norm2, [&](const Var& in) { return multihead_attn(in, source, memory_mask); });
-    return this->residual(both, norm3, feed_forward);
+    const Var own = isa_detail::residual(config_, start, norm1,
+                                         [&](const Var& in) { return self_attn(in, mask); });
+    const Var both = isa_detail::residual(config_, own, norm2, [&](const Var& in) {
+      return multihead_attn(in, source, memory_mask);
+    });
+    return isa_detail::residual(config_, both, norm3, feed_forward);
   }
 
   /// What the layer makes of a memory, once for all positions.
@@ -207,15 +202,16 @@ class TransformerDecoderLayer : public isa_detail::TransformerParts<LinearT> {
   template <KvCache Cache, AttentionMask Mask = Causal, AttentionMask MemoryMask = AllKeys>
   Tensor operator()(const Tensor& x, const KeysValues& memory, const Cache& cache,
                     const Mask& mask = {}, const MemoryMask& memory_mask = {}) const {
-    this->check(x, "x");
-    const Var own = this->residual(
-        x, norm1, [&](const Var& in) { return Var(self_attn(in.value(), cache, mask)); });
-    const Var both = this->residual(
-        own, norm2, [&](const Var& in) { return multihead_attn(in, memory, memory_mask); });
-    return this->residual(both, norm3, feed_forward).value();
+    isa_detail::check_positions(config_, x, "x");
+    const Var own = isa_detail::residual(
+        config_, x, norm1, [&](const Var& in) { return Var(self_attn(in.value(), cache, mask)); });
+    const Var both = isa_detail::residual(config_, own, norm2, [&](const Var& in) {
+      return multihead_attn(in, memory, memory_mask);
+    });
+    return isa_detail::residual(config_, both, norm3, feed_forward).value();
   }
 
-  const Config& config() const { return this->config_; }
+  const Config& config() const { return config_; }
 
   static void visit(auto& self, auto&& v) {
     v("self_attn", self.self_attn);

@@ -138,24 +138,32 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
   for (Index from = 0; from < keys; from += detail::attention_keys) {
     const Index to = std::min(keys, from + detail::attention_keys);
     const auto sees = [&](const detail::VisibleKeys& tile) { return tile.sees(from, to); };
-    if (std::none_of(ranges.begin(), ranges.end(), sees)) continue;
-    const auto kb = dense_rows<T>(call.k, batch, kv_head, from, to - from, wide_k.data());
-    const auto vb = dense_rows<T>(call.v, batch, kv_head, from, to - from, wide_v.data());
-    CFM_CALL(gemm_pack_b)(width, to - from, kb.data, Index{1}, kb.row, packed_k.data());
+    // Whole panels that nobody sees have no weight and are not packed.
+    const auto first_of = [&](const detail::VisibleKeys& tile) {
+      return from + std::max<Index>(0, tile.begin - from) / panel * panel;
+    };
+    Index low = to, high = from;
+    for (const detail::VisibleKeys& tile : ranges)
+      if (sees(tile)) {
+        low = std::min(low, first_of(tile));
+        high = std::max(high, std::min(to, tile.end));
+      }
+    if (low >= high) continue;
+    const auto kb = dense_rows<T>(call.k, batch, kv_head, low, high - low, wide_k.data());
+    const auto vb = dense_rows<T>(call.v, batch, kv_head, low, high - low, wide_v.data());
+    CFM_CALL(gemm_pack_b)(width, high - low, kb.data, Index{1}, kb.row, packed_k.data());
     if (!v_in_place)
-      CFM_CALL(gemm_pack_b)(to - from, v_width, vb.data, vb.row, Index{1}, packed_v.data());
+      CFM_CALL(gemm_pack_b)(high - low, v_width, vb.data, vb.row, Index{1}, packed_v.data());
     for (Index tile = 0; tile < tiles; ++tile) {
       const detail::VisibleKeys& visible = ranges[static_cast<std::size_t>(tile)];
       if (!sees(visible)) continue;
       const Index n = place_tile(tile), r0 = tile * six;
-      // Whole panels before the first key that is seen have no weight either.
-      const Index begin = from + std::max<Index>(0, visible.begin - from) / panel * panel;
       detail::KeyPart parts[detail::attention_parts];
-      const Index count =
-          detail::visible_parts(mask, n, places, begin, std::min(to, visible.end), parts);
+      const Index count = detail::visible_parts(mask, n, places, first_of(visible),
+                                                std::min(to, visible.end), parts);
       detail::AttentionTile<T> t{n,
                                  0,
-                                 to - from,
+                                 high - low,
                                  width,
                                  v_width,
                                  packed_q.data() + r0 * padded,
@@ -170,7 +178,7 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       // The parts stand side by side in the rows of scores.
       for (Index p = 0; p < count; ++p) {
         const Index at = parts[p].begin, length = parts[p].end - at;
-        CFM_CALL(attention_scores)(t.part(t.keys, at - from, length, panel));
+        CFM_CALL(attention_scores)(t.part(t.keys, at - low, length, panel));
         for (Index r = 0; r < n; ++r) {
           T* const row = scores.data() + r * detail::attention_row + t.keys;
           apply_scores(score, ScoreRow<T>{row, length, at, places[r].head, places[r]});
@@ -185,7 +193,7 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
           for (Index r = 0; r < n; ++r) CFM_CALL(drop_weights)
         (drop_row(call.dropout, places[r], heads), at, length,
          scores.data() + r * detail::attention_row + column);
-        CFM_CALL(attention_values)(t.part(column, at - from, length, panel));
+        CFM_CALL(attention_values)(t.part(column, at - low, length, panel));
       }
     }
   }
