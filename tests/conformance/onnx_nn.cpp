@@ -91,7 +91,8 @@ Tensor gates_in_order(const Tensor& rows, const std::vector<std::size_t>& order)
 template <class Cell>
 Results recurrent(Node& n, const std::vector<std::size_t>& order) {
   if (n.text("direction", "forward") != "forward") throw Skip{"a recurrent layer backwards"};
-  if (n.has(4) || n.has(5) || n.has(6) || n.has(7)) throw Skip{"peephole connections of an LSTM"};
+  if (n.has(7)) throw Skip{"peephole connections of an LSTM"};
+  if (n.has(4) || n.has(5) || n.has(6)) throw Skip{"sequences of different lengths, given states"};
   const bool batch_first = n.integer("layout", 0) != 0;
   const Tensor x = batch_first ? n.in(0).transpose(0, 1).contiguous() : n.in(0);
   const Tensor input = n.in(1).select(0, 0), hidden = n.in(2).select(0, 0);
@@ -113,7 +114,7 @@ Results recurrent(Node& n, const std::vector<std::size_t>& order) {
 Results gated(Node& n) {
   // The reset gate acts before the product; cfm's and torch's acts behind it. From a state of zeros
   // and for one step there is no difference.
-  if (n.integer("linear_before_reset", 0) == 0 && n.in(0).size(n.has("layout") ? 1 : 0) > 1)
+  if (n.integer("linear_before_reset", 0) == 0 && n.in(0).size(n.dim("layout", 0)) > 1)
     throw Skip{"a GRU whose reset gate acts before the product"};
   return recurrent<GruCell<>>(n, {1, 0, 2});
 }

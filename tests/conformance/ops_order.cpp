@@ -24,7 +24,7 @@ Outputs sorted(Sample& s, bool values_too) {
   return {y.values, Var(y.indices)};
 }
 
-const Operators order({
+const Operators orders({
     {"sort", [](Sample& s) { return sorted(s, true); }},
     {"argsort", [](Sample& s) { return sorted(s, false); }},
     {"topk",

@@ -50,4 +50,5 @@ TEST_CASE("pad_modes: what it refuses") {
   const Index huge = std::numeric_limits<Index>::max();
   CHECK_THROWS_AS(pad(Tensor::ones({2}), {huge}, {huge}, PadMode::edge), ShapeError);
   CHECK_THROWS_AS(pad(Tensor::ones({2}), {huge}, {0}, PadMode::edge), ShapeError);
+  CHECK_THROWS_AS(pad(Tensor::ones({2}), {-huge - 1}, {huge}, PadMode::wrap), ShapeError);
 }

@@ -48,6 +48,9 @@ TEST_CASE("scatter_along: every reduction, in order, for every type that has it"
     check(dtype, ScatterReduction::max, 6, 5);
   }
   check(DType::bf16, ScatterReduction::replace, 6, 2);
+  const Tensor one = Tensor::scalar(2.0f), place = Tensor::scalar<std::int64_t>(0);
+  CHECK(scatter_along(one, 0, place, one, ScatterReduction::add).item<float>() == 4);
+  CHECK_THROWS_AS(scatter_along(one, 0, Tensor::scalar<std::int64_t>(1), one), Error);
   const Tensor nan = scatter_along(Tensor::ones({1}), 0, Tensor::zeros({1}, DType::i64),
                                    Tensor::full({1}, std::nan("")), ScatterReduction::min);
   CHECK(std::isnan(nan.item<float>()));

@@ -37,10 +37,12 @@ inline CausalConvResult causal_conv(const Tensor& x, const Tensor& weight, const
     check_shape(state, {batch, channels, taps - 1}, "causal_conv", "state");
     check_same_dtype(x, state, "causal_conv");
   }
+  check_dtype(x, {DType::f32, DType::f64}, "causal_conv", "x");
   const Tensor xd = x.contiguous(), wd = weight.contiguous(), bd = bias.contiguous();
   const Tensor sd = state.contiguous();
   CausalConvResult result{Tensor::empty(x.shape(), x.dtype()),
                           Tensor::empty({batch, channels, taps - 1}, x.dtype())};
+  if (batch * channels == 0) return result;
   visit_real(x.dtype(), "causal_conv", [&]<class T>(std::type_identity<T>) {
     const T* const in = xd.data<T>();
     const T* const w = wd.data<T>();

@@ -32,14 +32,15 @@ inline Tensor pad(const Tensor& x, const Extents& before, const Extents& after, 
   Tensor out = x;
   for (int d = 0; d < x.rank(); ++d) {
     if (before[d] == 0 && after[d] == 0) continue;
-    const Index n = x.shape()[d];
-    const auto ends = checked_add(before[d], after[d]);
-    const auto all = ends ? checked_add(n, *ends) : std::nullopt;
-    CFM_CHECK(all && *all >= 0, "pad: takes away more than there is", x, before, after);
-    CFM_CHECK(n > 0 || *all == 0, "pad: there is no element to continue with", x, before, after);
-    Tensor places = Tensor::empty({*all}, DType::i64);
+    constexpr Index most = Index{1} << 60;  // no sum below overflows
+    CFM_CHECK(-most < before[d] && before[d] < most && -most < after[d] && after[d] < most,
+              "pad: too many elements", x, before, after);
+    const Index n = x.shape()[d], all = n + before[d] + after[d];
+    CFM_CHECK(all >= 0, "pad: takes away more than there is", x, before, after);
+    CFM_CHECK(n > 0 || all == 0, "pad: there is no element to continue with", x, before, after);
+    Tensor places = Tensor::empty({all}, DType::i64);
     std::int64_t* const place = places.data<std::int64_t>();
-    for (Index i = 0; i < *all; ++i) place[i] = detail::padded_source(mode, i - before[d], n);
+    for (Index i = 0; i < all; ++i) place[i] = detail::padded_source(mode, i - before[d], n);
     out = gather_rows(out.transpose(0, d), places).transpose(0, d);
   }
   return out.contiguous();

@@ -128,6 +128,9 @@ class SliceIndex {
 ///          (any for `replace`, f32, f64 or integers else); Error for a position outside.
 inline Tensor scatter_along(const Tensor& x, int dim, const Tensor& index, const Tensor& source,
                             ScatterReduction how = ScatterReduction::replace) {
+  if (x.rank() == 0 && index.rank() == 0 && source.rank() == 0)
+    return scatter_along(x.reshape({1}), 0, index.reshape({1}), source.reshape({1}), how)
+        .reshape({});
   CFM_CHECK(x.dtype() == source.dtype(), "scatter_along: the operands differ in type", x.dtype(),
             source.dtype());
   const int at = normalize_dim(dim, x.rank(), "scatter_along");
