@@ -63,9 +63,9 @@ HWY_INLINE void store_some(D d, hn::Vec<D> v, T* p, Index count) {
     store_n(d, v, p, count);
 }
 
-// As store_some, past the caches if `past`, for p aligned to whole vectors. For outputs too large to
-// be found in a cache again: the lines they replace are not read. finish_stores() at the end of a
-// chunk makes them visible to other threads.
+// As store_some, past the caches if `past`, for p aligned to whole vectors. For outputs too large
+// to be found in a cache again: the lines they replace are not read. finish_stores() at the end of
+// a chunk makes them visible to other threads.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE void put_some(D d, hn::Vec<D> v, T* p, Index count, bool past) {
   if (count != static_cast<Index>(hn::Lanes(d)))
