@@ -28,7 +28,7 @@ template <class T>
 void check_type() {
   for (Index n : {1, 2, 7, 64, 65, 100, 1000, 5000})
     for (std::uint64_t kinds : {1u, 3u, 30u, 100u})
-      for (Index k : {Index{1}, Index{2}, Index{5}, n / 2, n})
+      for (Index k : {Index{1}, Index{2}, Index{5}, Index{32}, Index{33}, n / 2, n})
         for (bool largest : {true, false}) {
           if (k < 1 || k > n) continue;
           const std::vector<T> x = sample<T>(n, kinds, static_cast<std::uint64_t>(n) + kinds);

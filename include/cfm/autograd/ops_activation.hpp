@@ -5,6 +5,7 @@
 
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_shape.hpp>
+#include <cfm/kernels/dropout.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 
@@ -138,17 +139,10 @@ inline Var dropout(const Var& x, double p) {
   CFM_CHECK(p >= 0 && p <= 1, "dropout: the probability must be in [0, 1]", p);
   if (!x.tape() || !x.tape()->training() || p == 0) return x;
   const Rng rng = x.tape()->next_rng();
-  Tensor mask = Tensor::empty(x.shape(), x.dtype());
-  visit_real(x.dtype(), "dropout", [&]<class T>(std::type_identity<T>) {
-    T* const out = mask.data<T>();
-    const T kept = p < 1 ? static_cast<T>(1 / (1 - p)) : T{0};
-    parallel_for(mask.size(), 4096, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i)
-        out[i] =
-            static_cast<double>(rng.uniform_at(static_cast<std::uint64_t>(i))) < p ? T{0} : kept;
-    });
-  });
-  return mul(x, mask);
+  return record({&x}, dropout(x.value(), p, rng),
+                [to = x.slot(), p, rng](Gradients& gradients, const Tensor& dy) {
+                  gradients.add(to, dropout(dy, p, rng));  // the same elements, drawn again
+                });
 }
 
 CFM_ISA_NAMESPACE_END

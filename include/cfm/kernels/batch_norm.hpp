@@ -13,7 +13,12 @@ CFM_ISA_NAMESPACE_BEGIN
 ///
 /// Shapes:  x [rows, n] with last stride 1; mean, variance [n], NaN for no rows.
 /// Order:   chunks of 256 rows, combined in double: the same bits for any number of threads. Sums
-///          are of deviations from the first row, so a large mean costs few digits.
+///          are of deviations from the mean of the chunk's first rows: a large mean costs few
+///          digits.
+/// Cost:    one pass over x.
+/// Source:  T. Chan, G. Golub, R. LeVeque, "Updating formulae and a pairwise algorithm for
+/// computing
+///          sample variances", 1979: how chunks are put together.
 template <Real T>
 void batch_norm_stats(In<T, 2> x, View<T, 1> mean, View<std::type_identity_t<T>, 1> variance) {
   detail::check_rows("batch_norm_stats", x, x);
@@ -25,22 +30,40 @@ void batch_norm_stats(In<T, 2> x, View<T, 1> mean, View<std::type_identity_t<T>,
     std::fill_n(variance.data, n, std::numeric_limits<T>::quiet_NaN());
     return;
   }
-  const auto deviations = [&](const T* shift, T* sums, T* squares) {
-    isa_detail::sum_over_rows(
-        rows, n, sums, squares, T{0}, [&](Index begin, Index end, T* first, T* second) {
-          CFM_CALL(column_moments)(x.row(begin), x.stride[0], end - begin, shift, first, second, n);
-        });
-  };
-  // First the mean, from the first row on; then squares of deviations from it.
-  const detail::Scratch<T> sums(n);
-  deviations(x.row(0), sums.data(), nullptr);
-  for (Index c = 0; c < n; ++c) mean(c) = x(0, c) + sums.data()[c] / static_cast<T>(rows);
-  deviations(mean.data, sums.data(), variance.data);
-  for (Index c = 0; c < n; ++c) {
-    const T rest = sums.data()[c] / static_cast<T>(rows);  // the rounding error of the mean
-    variance(c) = std::max(T{0}, variance(c) / static_cast<T>(rows) - rest * rest);
-    mean(c) += rest;
-  }
+  // Each chunk by itself, around the mean of its first rows; then the chunks are put together.
+  const Index chunk = isa_detail::norm_row_chunk, chunks = (rows - 1) / chunk + 1;
+  const detail::Scratch<T> scratch(chunks * 3 * n);
+  T* const partial = scratch.data();
+  parallel_for(chunks, grain_for(chunk * n * Index{sizeof(T)}), [&](Index begin, Index end) {
+    for (Index k = begin; k < end; ++k) {
+      T* const sums = partial + k * 3 * n;
+      T* const shift = sums + 2 * n;
+      const Index first = k * chunk, length = std::min(chunk, rows - first);
+      const Index some = std::min<Index>(8, length);
+      CFM_CALL(reduce_columns)(detail::FoldSum{}, x.row(first), some, x.stride[0], shift, n);
+      for (Index c = 0; c < n; ++c) shift[c] /= static_cast<T>(some);
+      std::fill_n(sums, 2 * n, T{0});
+      CFM_CALL(column_moments)(x.row(first), x.stride[0], length, shift, sums, sums + n, n);
+    }
+  });
+  parallel_for(n, grain_for(chunks * 3 * Index{sizeof(T)}), [&](Index begin, Index end) {
+    for (Index c = begin; c < end; ++c) {
+      const double origin = static_cast<double>(partial[2 * n + c]);  // far from 0, perhaps
+      double count = 0, middle = 0, squares = 0;
+      for (Index k = 0; k < chunks; ++k) {
+        const auto m = static_cast<double>(std::min(chunk, rows - k * chunk));
+        const double off = static_cast<double>(partial[k * 3 * n + c]) / m;
+        const double delta =
+            (static_cast<double>(partial[k * 3 * n + 2 * n + c]) - origin) + off - middle;
+        squares += static_cast<double>(partial[k * 3 * n + n + c]) - m * off * off +
+                   delta * delta * count * m / (count + m);
+        middle += delta * m / (count + m);
+        count += m;
+      }
+      mean(c) = static_cast<T>(origin + middle);
+      variance(c) = static_cast<T>(std::max(0.0, squares / count));
+    }
+  });
 }
 
 /// inv_std[c] = 1 / sqrt(variance[c] + eps)
@@ -62,9 +85,11 @@ void batch_norm(In<T, 2> x, In<T, 1> mean, In<T, 1> inv_std, In<T, 1> gain, In<T
   detail::check_vector("batch_norm", "inv_std", inv_std, x.cols());
   detail::check_optional("batch_norm", "gain", gain, x.cols());
   detail::check_optional("batch_norm", "bias", bias, x.cols());
-  detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(normalize_columns)(x.row(r), mean.data, inv_std.data, gain.data, bias.data, out.row(r),
-                                x.cols());
+  const bool past =
+      x.data != out.data && isa_detail::past_cache(out.data, x.rows(), x.cols(), out.stride[0]);
+  isa_detail::for_rows_past_cache(x.rows(), 2 * x.cols() * Index{sizeof(T)}, past, [&](Index r) {
+    CFM_CALL(normalize_columns)
+    (x.row(r), mean.data, inv_std.data, gain.data, bias.data, out.row(r), x.cols(), past);
   });
 }
 
@@ -90,9 +115,9 @@ void batch_norm_backward(In<T, 2> dy, In<T, 2> x, In<T, 1> mean, In<T, 1> inv_st
   T* const level = along + n;
   isa_detail::sum_over_rows(rows, n, along, level, T{0},
                             [&](Index begin, Index end, T* first, T* second) {
-                              CFM_CALL(column_grads)(dy.row(begin), dy.stride[0], x.row(begin),
-                                                     x.stride[0], end - begin, mean.data,
-                                                     inv_std.data, first, second, n);
+                              CFM_CALL(column_grads)
+                              (dy.row(begin), dy.stride[0], x.row(begin), x.stride[0], end - begin,
+                               mean.data, inv_std.data, first, second, n);
                             });
   for (Index c = 0; c < n; ++c) {
     const auto keep = [&](T old) { return beta == T{0} ? T{0} : beta * old; };
@@ -104,8 +129,8 @@ void batch_norm_backward(In<T, 2> dy, In<T, 2> x, In<T, 1> mean, In<T, 1> inv_st
   if (dx.data == nullptr) return;
   detail::check_rows("batch_norm_backward", dy, dx);
   detail::for_each_row(rows, 3 * n * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(normalize_columns_back)(dy.row(r), x.row(r), mean.data, inv_std.data, gain.data, along,
-                                     level, dx.row(r), n, beta);
+    CFM_CALL(normalize_columns_back)
+    (dy.row(r), x.row(r), mean.data, inv_std.data, gain.data, along, level, dx.row(r), n, beta);
   });
 }
 

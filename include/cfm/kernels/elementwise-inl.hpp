@@ -164,28 +164,35 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Softplus> f, hn::Vec<D> g, hn::
 }
 
 // out[i] = op(x[i]). The tail goes through the same code, so a value does not depend on its place.
+// With `past` see put_some.
 template <class Op, class T>
-inline void map_unary(Op op, const T* x, T* out, Index n) {
+inline void map_unary(Op op, const T* x, T* out, Index n, bool past) {
   const hn::ScalableTag<T> d;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   Index i = 0;
-  for (; i + lanes <= n; i += lanes) hn::StoreU(apply(d, op, hn::LoadU(d, x + i)), d, out + i);
+  if (past) {
+    const Index ahead = n - 2048 / static_cast<Index>(sizeof(T));  // what is left is fetched anyway
+    for (; i + lanes <= n; i += lanes) {
+      if (i < ahead) hwy::Prefetch(x + i + 2048 / sizeof(T));
+      hn::Stream(apply(d, op, hn::LoadU(d, x + i)), d, out + i);
+    }
+  } else {
+    for (; i + lanes <= n; i += lanes) hn::StoreU(apply(d, op, hn::LoadU(d, x + i)), d, out + i);
+  }
   if (i < n) store_n(d, apply(d, op, load_n(d, x + i, n - i)), out + i, n - i);
 }
 
 // out[i] = op(a[i], b[i]).
 template <class Op, class T>
-inline void map_binary(Op op, const T* a, const T* b, T* out, Index n) {
+inline void map_binary(Op op, const T* a, const T* b, T* out, Index n, bool past) {
   if constexpr (std::is_same_v<Op, ops::Pow>) {
     for (Index i = 0; i < n; ++i) out[i] = std::pow(a[i], b[i]);
   } else {
     const hn::ScalableTag<T> d;
-    const Index lanes = static_cast<Index>(hn::Lanes(d));
-    Index i = 0;
-    for (; i + lanes <= n; i += lanes)
-      hn::StoreU(apply(d, op, hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
-    if (i < n)
-      store_n(d, apply(d, op, load_n(d, a + i, n - i), load_n(d, b + i, n - i)), out + i, n - i);
+    each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+      const auto v = apply(d, op, load_some(d, a + i, count), load_some(d, b + i, count));
+      put_some(d, v, out + i, count, past);
+    });
   }
 }
 

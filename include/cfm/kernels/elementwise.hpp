@@ -4,6 +4,7 @@
 #include <cfm/kernels/compare.hpp>
 #include <cfm/kernels/detail/integer.hpp>
 #include <cfm/kernels/detail/operand.hpp>
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/elementwise-inl.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
@@ -14,8 +15,11 @@ template <class Op, Real T>
 void map(Op op, In<T, 1> x, View<T, 1> out) {
   CFM_CHECK(x.extent[0] == out.extent[0], "map: x and out must have the same length", x, out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "map: elements must be adjacent", x, out);
-  parallel_for(x.extent[0], grain_for(2 * sizeof(T)), [&](Index begin, Index end) {
-    CFM_CALL(map_unary)(op, x.data + begin, out.data + begin, end - begin);
+  const Index n = out.extent[0];
+  const bool past = x.data != out.data && isa_detail::past_cache(out.data, 1, n, n);
+  const Index grain = grain_for(2 * sizeof(T));
+  isa_detail::for_chunks_past_cache(n, grain, past, [&](Index begin, Index end) {
+    CFM_CALL(map_unary)(op, x.data + begin, out.data + begin, end - begin, past);
   });
 }
 
@@ -27,8 +31,11 @@ void map(Op op, In<T, 1> a, In<T, 1> b, View<T, 1> out) {
             "map: a, b and out must have the same length", a, b, out);
   CFM_CHECK(a.last_contiguous() && b.last_contiguous() && out.last_contiguous(),
             "map: elements must be adjacent", a, b, out);
-  parallel_for(out.extent[0], grain_for(3 * sizeof(T)), [&](Index begin, Index end) {
-    CFM_CALL(map_binary)(op, a.data + begin, b.data + begin, out.data + begin, end - begin);
+  const Index n = out.extent[0], grain = grain_for(3 * sizeof(T)) / 64 * 64;
+  const bool past = a.data != out.data && b.data != out.data &&
+                    isa_detail::past_cache(out.data, 1, n, n);
+  isa_detail::for_chunks_past_cache(n, grain, past, [&](Index begin, Index end) {
+    CFM_CALL(map_binary)(op, a.data + begin, b.data + begin, out.data + begin, end - begin, past);
   });
 }
 
@@ -40,9 +47,13 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
     Tensor out = Tensor::empty_like(x);
     T* const target = out.data<T>();
     const Operand<T> a(x, x.shape());
+    if (a.dense()) {
+      map(op, vector_view(x.data<T>(), x.size()), vector_view(target, x.size()));
+      return out;
+    }
     for_each_piece(x.size(), a.dense(), 2 * sizeof(T), [&](Index begin, Index n) {
       alignas(64) T buffer[operand_chunk];
-      CFM_CALL(map_unary)(op, a.fetch(begin, n, buffer), target + begin, n);
+      CFM_CALL(map_unary)(op, a.fetch(begin, n, buffer), target + begin, n, false);
     });
     return out;
   });
@@ -50,12 +61,16 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
 
 template <class Op, class T>
 void map_operands(Op op, const Operand<T>& a, const Operand<T>& b, T* out, Index n) {
+  if constexpr (Real<T>)
+    if (a.dense() && b.dense())
+      return map(op, vector_view(a.fetch(0, n, nullptr), n), vector_view(b.fetch(0, n, nullptr), n),
+                 vector_view(out, n));
   for_each_piece(n, a.dense() && b.dense(), 3 * sizeof(T), [&](Index begin, Index count) {
     alignas(64) T buffer_a[operand_chunk], buffer_b[operand_chunk];
     const T* const pa = a.fetch(begin, count, buffer_a);
     const T* const pb = b.fetch(begin, count, buffer_b);
     if constexpr (Real<T>)
-      CFM_CALL(map_binary)(op, pa, pb, out + begin, count);
+      CFM_CALL(map_binary)(op, pa, pb, out + begin, count, false);
     else
       integer_binary(op, pa, pb, out + begin, count);
   });

@@ -1,6 +1,8 @@
 /// @file  What every body needs of vectors: partial loads and stores, sums over lanes, NaN rules.
 #ifndef CFM_KERNELS_LANES_INL_HPP_
 #define CFM_KERNELS_LANES_INL_HPP_
+#include <hwy/cache_control.h>
+
 #include <cfm/core/dtype.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #endif
@@ -59,6 +61,27 @@ HWY_INLINE void store_some(D d, hn::Vec<D> v, T* p, Index count) {
     hn::StoreU(v, d, p);
   else
     store_n(d, v, p, count);
+}
+
+// As store_some, past the caches if `past`, for p aligned to whole vectors. For outputs too large
+// to be found in a cache again: the lines they replace are not read. finish_stores() at the end of
+// a chunk makes them visible to other threads.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void put_some(D d, hn::Vec<D> v, T* p, Index count, bool past) {
+  if (count != static_cast<Index>(hn::Lanes(d)))
+    store_n(d, v, p, count);
+  else if (past)
+    hn::Stream(v, d, p);
+  else
+    hn::StoreU(v, d, p);
+}
+inline void finish_stores() { hwy::FlushStream(); }
+
+// Asks for element i of a row that comes next; null for none. A row that is being computed on
+// leaves time to fetch it, and the processor's own prefetching stops at pages.
+template <class T>
+HWY_INLINE void fetch_next(const T* next, Index i) {
+  if (next != nullptr) hwy::Prefetch(next + i);
 }
 
 // f(i, count) for i = 0, lanes, 2 lanes ..; count < lanes only in the last call.

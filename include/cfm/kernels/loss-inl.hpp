@@ -33,7 +33,7 @@ inline T smooth_row(const T* x, const T* weight, Index n, T log_total) {
 // share is taken off by the caller.
 template <class T>
 inline void cross_entropy_row_back(const T* x, const T* weight, T* dx, Index n, T log_total, T mass,
-                                   T spread, T beta) {
+                                   T spread, T beta, bool past) {
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, log_total), vm = hn::Set(d, mass), vs = hn::Set(d, spread);
   const auto keep = hn::Set(d, beta);
@@ -42,7 +42,7 @@ inline void cross_entropy_row_back(const T* x, const T* weight, T* dx, Index n, 
     const auto share = weight == nullptr ? vs : hn::Mul(vs, load_some(d, weight + i, count));
     auto v = hn::Sub(hn::Mul(p, vm), share);
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);
-    store_some(d, v, dx + i, count);
+    put_some(d, v, dx + i, count, past);
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /// @file  Cross entropy over rows of logits, fused with their log-sum-exp.
 
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/detail/rows.hpp>
 #include <cfm/kernels/loss-inl.hpp>
 
@@ -63,7 +64,8 @@ void cross_entropy_rows(In<T, 2> logits, View<I, 1> labels, View<T, 1> loss,
   if (n == 0) return;
   detail::for_each_row(logits.rows(), n * Index{sizeof(T)}, [&](Index r) {
     const T* const x = logits.row(r);
-    const auto sum = CFM_CALL(log_sum_row)(x, n);
+    const auto sum = CFM_CALL(log_sum_row)
+    (x, n, r + 1 < logits.rows() ? logits.row(r + 1) : nullptr);
     log_total(r) = sum.high + sum.log_sum;
     const Index y = static_cast<Index>(labels(r));
     if (y == options.ignore_index) {
@@ -99,7 +101,9 @@ void cross_entropy_rows_backward(In<T, 2> logits, View<I, 1> labels, In<T, 1> lo
   T all_weights = static_cast<T>(n);
   if (options.class_weights.data != nullptr)
     all_weights = CFM_CALL(reduce_row)(detail::FoldSum{}, options.class_weights.data, n);
-  detail::for_each_row(logits.rows(), 2 * n * Index{sizeof(T)}, [&](Index r) {
+  const bool past = beta == T{0} && dlogits.data != logits.data &&
+                    isa_detail::past_cache(dlogits.data, logits.rows(), n, dlogits.stride[0]);
+  isa_detail::for_rows_past_cache(logits.rows(), 2 * n * Index{sizeof(T)}, past, [&](Index r) {
     const Index y = static_cast<Index>(labels(r));
     T* const dx = dlogits.row(r);
     if (y == options.ignore_index) {
@@ -110,7 +114,7 @@ void cross_entropy_rows_backward(In<T, 2> logits, View<I, 1> labels, In<T, 1> lo
     const T spread = dloss(r) * smoothing / static_cast<T>(n);
     CFM_CALL(cross_entropy_row_back)
     (logits.row(r), options.class_weights.data, dx, n, log_total(r), own + spread * all_weights,
-     spread, beta);
+     spread, beta, past);
     dx[y] -= own;
   });
 }

@@ -40,62 +40,92 @@ HWY_INLINE hn::Vec<D> load_or(D d, const T* p, Index i, Index count, hn::Vec<D> 
   return p != nullptr ? load_some(d, p + i, count) : missing;
 }
 
-// Two passes: the second sums squares of deviations, so a large mean costs no digits.
+// Two passes: the second sums squares of deviations, so a large mean costs no digits. The mean
+// itself is rounded: its error, the mean of the deviations, is taken out as well. `next` is the row
+// to come, or null.
 template <class T>
-inline detail::RowMoments<T> row_moments(const T* x, Index n, T eps) {
+inline detail::RowMoments<T> row_moments(const T* x, Index n, T eps, const T* next) {
   const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
   const T mean = reduce_row(detail::FoldSum{}, x, n) / static_cast<T>(n);
   const auto shift = hn::Set(d, mean);
-  // The mean itself is rounded: its error, the mean of the deviations, is taken out as well.
-  const T rest = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
-    return hn::Sub(load_some(d, x + i, count), shift);
-  }) / static_cast<T>(n);
-  const T squares = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
-    const auto v = hn::Sub(load_some(d, x + i, count), shift);
-    return hn::Mul(v, v);
-  });
-  const T variance = squares / static_cast<T>(n) - rest * rest;
+  auto s0 = hn::Zero(d), s1 = s0, q0 = s0, q1 = s0;
+  Index i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    fetch_next(next, i);
+    const auto a = hn::Sub(hn::LoadU(d, x + i), shift);
+    const auto b = hn::Sub(hn::LoadU(d, x + i + lanes), shift);
+    s0 = hn::Add(s0, a);
+    s1 = hn::Add(s1, b);
+    q0 = hn::MulAdd(a, a, q0);
+    q1 = hn::MulAdd(b, b, q1);
+  }
+  for (; i < n; i += lanes) {
+    const Index count = n - i < lanes ? n - i : lanes;
+    auto a = hn::Sub(load_some(d, x + i, count), shift);
+    if (count < lanes) a = keep_n(d, a, count, hn::Zero(d));
+    s0 = hn::Add(s0, a);
+    q0 = hn::MulAdd(a, a, q0);
+  }
+  const T rest = sum_lanes(d, hn::Add(s0, s1)) / static_cast<T>(n);
+  const T variance = sum_lanes(d, hn::Add(q0, q1)) / static_cast<T>(n) - rest * rest;
   return {mean + rest, T{1} / std::sqrt(variance + eps)};
 }
 
 // out = (x - mean) scale gain + bias
 template <class T>
 inline void normalize_row(const T* x, const T* gain, const T* bias, T* out, Index n, T mean,
-                          T scale) {
+                          T scale, bool past, const T* next) {
   const hn::ScalableTag<T> d;
   const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    fetch_next(next, i);
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
     const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
                               load_or(d, bias, i, count, hn::Zero(d)));
-    store_some(d, y, out + i, count);
+    put_some(d, y, out + i, count, past);
   });
 }
 
-// dx = beta dx + scale (g - mean(g) - v mean(g v)) with v = (x - mean) scale and g = dy gain. The
-// RMS norm has no mean to take out: `centered` is false and mean is 0.
+// dx = beta dx + scale (g - mean(g) - v mean(g v)) with v = (x - mean) scale and g = dy gain;
+// dgain += dy v, dbias += dy. Outputs may be null. The RMS norm has no mean to take out: `centered`
+// is false and mean is 0. The row is read from memory once: the second pass finds it in the cache.
 template <class T>
 inline void normalize_row_back(const T* dy, const T* x, const T* gain, T* dx, Index n, T mean,
-                               T scale, bool centered, T beta) {
+                               T scale, bool centered, T beta, T* dgain, T* dbias, bool past) {
   const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
   const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
-  const auto value = [&](Index i, Index count) HWY_ATTR {
-    return hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
+  auto a0 = hn::Zero(d), a1 = a0, l0 = a0, l1 = a0;
+  const auto add_up = [&](Index i, Index count, auto& along, auto& level) HWY_ATTR {
+    const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
+    const auto g = hn::Mul(load_some(d, dy + i, count), load_or(d, gain, i, count, one));
+    along = hn::MulAdd(g, v, along);  // g is 0 in lanes that are not there
+    level = hn::Add(level, g);
   };
-  const auto grad = [&](Index i, Index count) HWY_ATTR {
-    return hn::Mul(load_some(d, dy + i, count), load_or(d, gain, i, count, one));
-  };
-  const T along = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
-    return hn::Mul(grad(i, count), value(i, count));
-  }) / static_cast<T>(n);
-  const T level = !centered ? T{0} : fold_row<detail::FoldSum, T>(n, [&](Index i, Index count)
-      HWY_ATTR { return grad(i, count); }) / static_cast<T>(n);
-  const auto va = hn::Set(d, along), vl = hn::Set(d, level), keep = hn::Set(d, beta);
+  if (dx != nullptr) {
+    Index i = 0;
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+      add_up(i, lanes, a0, l0);
+      add_up(i + lanes, lanes, a1, l1);
+    }
+    for (; i < n; i += lanes) add_up(i, n - i < lanes ? n - i : lanes, a0, l0);
+  }
+  const auto va = hn::Set(d, sum_lanes(d, hn::Add(a0, a1)) / static_cast<T>(n));
+  const auto vl = hn::Set(d, centered ? sum_lanes(d, hn::Add(l0, l1)) / static_cast<T>(n) : T{0});
+  const auto keep = hn::Set(d, beta);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
-    const auto g = hn::NegMulAdd(value(i, count), va, hn::Sub(grad(i, count), vl));
-    auto out = hn::Mul(g, factor);
+    const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
+    const auto g = load_some(d, dy + i, count);
+    if (dgain != nullptr)
+      store_some(d, hn::MulAdd(g, v, load_some(d, dgain + i, count)), dgain + i, count);
+    if (dbias != nullptr)
+      store_some(d, hn::Add(g, load_some(d, dbias + i, count)), dbias + i, count);
+    if (dx == nullptr) return;
+    const auto scaled = hn::Mul(g, load_or(d, gain, i, count, one));
+    auto out = hn::Mul(hn::NegMulAdd(v, va, hn::Sub(scaled, vl)), factor);
     if (beta != T{0}) out = hn::MulAdd(keep, load_some(d, dx + i, count), out);
-    store_some(d, out, dx + i, count);
+    put_some(d, out, dx + i, count, past);
   });
 }
 
@@ -110,23 +140,14 @@ inline T inverse_rms_row(const T* x, Index n, T eps) {
   return T{1} / std::sqrt(squares / static_cast<T>(n) + eps);
 }
 
-// dgain[c] += sum over rows of dy v, dbias[c] += sum over rows of dy, v = (x - mean[r]) scale[r].
-template <class T>
-inline void gain_bias_back(const T* dy, Index dy_row, const T* x, Index x_row, const T* mean,
-                           const T* scale, Index rows, T* dgain, T* dbias, Index n) {
-  const hn::ScalableTag<T> d;
-  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
-    auto sg = load_some(d, dgain + c, count), sb = load_some(d, dbias + c, count);
-    for (Index r = 0; r < rows; ++r) {
-      const auto g = load_some(d, dy + r * dy_row + c, count);
-      const auto shift = hn::Set(d, mean != nullptr ? mean[r] : T{0});
-      const auto v = hn::Sub(load_some(d, x + r * x_row + c, count), shift);
-      sg = hn::MulAdd(g, hn::Mul(v, hn::Set(d, scale[r])), sg);
-      sb = hn::Add(sb, g);
-    }
-    store_some(d, sg, dgain + c, count);
-    store_some(d, sb, dbias + c, count);
-  });
+// f(vector at (row r, column c), count) for all rows of a block, four rows at a time: rows are read
+// from first to last, and what is kept by column stays in the first-level cache.
+template <class T, class F>
+HWY_INLINE void by_four_rows(Index rows, Index n, const F& f) {
+  for (Index r = 0; r < rows; r += 4)
+    each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+      f(r, rows - r < 4 ? rows : r + 4, c, count);
+    });
 }
 
 // sums[c] += sum over rows of (x - shift[c]), squares[c] += of (x - shift[c])^2
@@ -134,23 +155,23 @@ template <class T>
 inline void column_moments(const T* x, Index x_row, Index rows, const T* shift, T* sums, T* squares,
                            Index n) {
   const hn::ScalableTag<T> d;
-  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) HWY_ATTR {
     const auto m = load_some(d, shift + c, count);
-    auto s = hn::Zero(d), q = hn::Zero(d);
-    for (Index r = 0; r < rows; ++r) {
+    auto s = load_some(d, sums + c, count), q = load_some(d, squares + c, count);
+    for (Index r = begin; r < end; ++r) {
       const auto v = hn::Sub(load_some(d, x + r * x_row + c, count), m);
       s = hn::Add(s, v);
       q = hn::MulAdd(v, v, q);
     }
-    store_some(d, hn::Add(load_some(d, sums + c, count), s), sums + c, count);
-    store_some(d, hn::Add(load_some(d, squares + c, count), q), squares + c, count);
+    store_some(d, s, sums + c, count);
+    store_some(d, q, squares + c, count);
   });
 }
 
 // out = (x - mean) scale gain + bias, with mean and scale of each column.
 template <class T>
 inline void normalize_columns(const T* x, const T* mean, const T* scale, const T* gain,
-                              const T* bias, T* out, Index n) {
+                              const T* bias, T* out, Index n, bool past) {
   const hn::ScalableTag<T> d;
   const auto one = hn::Set(d, T{1});
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
@@ -158,7 +179,7 @@ inline void normalize_columns(const T* x, const T* mean, const T* scale, const T
                            load_some(d, scale + i, count));
     const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
                               load_or(d, bias, i, count, hn::Zero(d)));
-    store_some(d, y, out + i, count);
+    put_some(d, y, out + i, count, past);
   });
 }
 
@@ -167,10 +188,10 @@ template <class T>
 inline void column_grads(const T* dy, Index dy_row, const T* x, Index x_row, Index rows,
                          const T* mean, const T* scale, T* dgain, T* dbias, Index n) {
   const hn::ScalableTag<T> d;
-  each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) HWY_ATTR {
     const auto m = load_some(d, mean + c, count), f = load_some(d, scale + c, count);
     auto sg = load_some(d, dgain + c, count), sb = load_some(d, dbias + c, count);
-    for (Index r = 0; r < rows; ++r) {
+    for (Index r = begin; r < end; ++r) {
       const auto g = load_some(d, dy + r * dy_row + c, count);
       const auto v = hn::Mul(hn::Sub(load_some(d, x + r * x_row + c, count), m), f);
       sg = hn::MulAdd(g, v, sg);

@@ -1,6 +1,7 @@
 #pragma once
 /// @file  Layer, RMS and batch normalisation, forward and backward.
 
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/detail/rows.hpp>
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/norm-inl.hpp>
@@ -27,12 +28,16 @@ void layer_norm(In<T, 2> x, In<T, 1> gain, In<T, 1> bias, View<T, 2> out,
   detail::check_vector("layer_norm", "mean", mean, x.rows());
   detail::check_vector("layer_norm", "inv_std", inv_std, x.rows());
   if (x.cols() == 0) return;
-  detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
-    const auto moments = CFM_CALL(row_moments)(x.row(r), x.cols(), eps);
+  const bool past = x.data != out.data &&
+                    isa_detail::past_cache(out.data, x.rows(), x.cols(), out.stride[0]);
+  isa_detail::for_rows_past_cache(x.rows(), 2 * x.cols() * Index{sizeof(T)}, past, [&](Index r) {
+    const auto moments = CFM_CALL(row_moments)
+    (x.row(r), x.cols(), eps, r + 1 < x.rows() ? x.row(r + 1) : nullptr);
     mean(r) = moments.mean;
     inv_std(r) = moments.inv_std;
     CFM_CALL(normalize_row)
-    (x.row(r), gain.data, bias.data, out.row(r), x.cols(), moments.mean, moments.inv_std);
+    (x.row(r), gain.data, bias.data, out.row(r), x.cols(), moments.mean, moments.inv_std,
+     past, static_cast<const T*>(nullptr));
   });
 }
 
@@ -48,10 +53,13 @@ void rms_norm(In<T, 2> x, In<T, 1> gain, View<T, 2> out, View<std::type_identity
   detail::check_optional("rms_norm", "gain", gain, x.cols());
   detail::check_vector("rms_norm", "inv_rms", inv_rms, x.rows());
   if (x.cols() == 0) return;
-  detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
+  const bool past = x.data != out.data &&
+                    isa_detail::past_cache(out.data, x.rows(), x.cols(), out.stride[0]);
+  isa_detail::for_rows_past_cache(x.rows(), 2 * x.cols() * Index{sizeof(T)}, past, [&](Index r) {
     inv_rms(r) = CFM_CALL(inverse_rms_row)(x.row(r), x.cols(), eps);
     CFM_CALL(normalize_row)
-    (x.row(r), gain.data, static_cast<const T*>(nullptr), out.row(r), x.cols(), T{0}, inv_rms(r));
+    (x.row(r), gain.data, static_cast<const T*>(nullptr), out.row(r), x.cols(), T{0}, inv_rms(r),
+     past, r + 1 < x.rows() ? x.row(r + 1) : nullptr);
   });
 }
 
@@ -95,21 +103,20 @@ void row_norm_backward(std::string_view op, In<T, 2> dy, In<T, 2> x, In<T, 1> ga
   detail::check_optional(op, "dgain", dgain, n);
   detail::check_optional(op, "dbias", dbias, n);
   if (n == 0) return;
-  if (dgain.data != nullptr || dbias.data != nullptr)  // before dx, which may be dy itself
-    sum_over_rows(x.rows(), n, dgain.data, dbias.data, beta,
-                  [&](Index begin, Index end, T* first, T* second) {
-                    CFM_CALL(gain_bias_back)
-                    (dy.row(begin), dy.stride[0], x.row(begin), x.stride[0],
-                     mean != nullptr ? mean + begin : nullptr, scale.data + begin, end - begin,
-                     first, second, n);
-                  });
-  if (dx.data == nullptr) return;
-  detail::check_rows(op, dy, x, dx);
-  detail::for_each_row(x.rows(), 3 * n * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(normalize_row_back)
-    (dy.row(r), x.row(r), gain.data, dx.row(r), n, mean != nullptr ? mean[r] : T{0}, scale(r),
-     mean != nullptr, beta);
-  });
+  if (dx.data != nullptr) detail::check_rows(op, dy, x, dx);
+  const bool past = dx.data != nullptr && beta == T{0} && dx.data != dy.data && dx.data != x.data &&
+                    past_cache(dx.data, x.rows(), n, dx.stride[0]);
+  const auto run = [&](Index begin, Index end, T* first, T* second) {
+    for (Index r = begin; r < end; ++r)
+      CFM_CALL(normalize_row_back)
+      (dy.row(r), x.row(r), gain.data, dx.data != nullptr ? dx.row(r) : nullptr, n,
+       mean != nullptr ? mean[r] : T{0}, scale(r), mean != nullptr, beta, first, second, past);
+    if (past) CFM_CALL(finish_stores)();
+  };
+  if (dgain.data != nullptr || dbias.data != nullptr)
+    return sum_over_rows(x.rows(), n, dgain.data, dbias.data, beta, run);
+  parallel_for(dx.data != nullptr ? x.rows() : 0, grain_for(3 * n * Index{sizeof(T)}),
+               [&](Index begin, Index end) { run(begin, end, nullptr, nullptr); });
 }
 
 }  // namespace isa_detail

@@ -34,48 +34,52 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
+// `next` is the row to come, or null.
 template <class T>
-inline detail::RowLogSum<T> log_sum_row(const T* x, Index n) {
+inline detail::RowLogSum<T> log_sum_row(const T* x, Index n, const T* next) {
   const hn::ScalableTag<T> d;
   const T high = reduce_row(detail::FoldMax{}, x, n);
   const auto shift = hn::Set(d, high);
   const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+    fetch_next(next, i);
     return vexp(d, hn::Sub(load_some(d, x + i, count), shift));
   });
   return {high, std::log(total)};
 }
 
-// out = exp(x - max) / sum(exp(x - max))
+// out = exp(x - max) / sum(exp(x - max)). The exponentials wait in `e`: out itself, or a row that
+// stays in the cache if out is written past it.
 template <class T>
-inline void softmax_row(const T* x, T* out, Index n) {
+inline void softmax_row(const T* x, T* out, Index n, T* e, bool past, const T* next) {
   const hn::ScalableTag<T> d;
   const auto shift = hn::Set(d, reduce_row(detail::FoldMax{}, x, n));
   const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
-    const auto e = vexp(d, hn::Sub(load_some(d, x + i, count), shift));
-    store_some(d, e, out + i, count);
-    return e;
+    fetch_next(next, i);
+    const auto v = vexp(d, hn::Sub(load_some(d, x + i, count), shift));
+    store_some(d, v, e + i, count);
+    return v;
   });
-  const auto divisor = hn::Set(d, total);
+  const auto factor = hn::Set(d, T{1} / total);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
-    store_some(d, hn::Div(load_some(d, out + i, count), divisor), out + i, count);
+    put_some(d, hn::Mul(load_some(d, e + i, count), factor), out + i, count, past);
   });
 }
 
 // out = (x - max) - log(sum(exp(x - max)))
 template <class T>
-inline void log_softmax_row(const T* x, T* out, Index n) {
+inline void log_softmax_row(const T* x, T* out, Index n, bool past, const T* next) {
   const hn::ScalableTag<T> d;
-  const detail::RowLogSum<T> sum = log_sum_row(x, n);
+  const detail::RowLogSum<T> sum = log_sum_row(x, n, next);
   const auto shift = hn::Set(d, sum.high), rest = hn::Set(d, sum.log_sum);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
     const auto v = hn::Sub(hn::Sub(load_some(d, x + i, count), shift), rest);
-    store_some(d, v, out + i, count);
+    put_some(d, v, out + i, count, past);
   });
 }
 
 // dx = beta dx + y (dy - y . dy)
 template <class T>
-inline void softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta) {
+inline void softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta, bool past) {
   const hn::ScalableTag<T> d;
   const T dot = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
     return hn::Mul(load_some(d, y + i, count), load_some(d, dy + i, count));
@@ -84,20 +88,20 @@ inline void softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta) {
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
     auto v = hn::Mul(load_some(d, y + i, count), hn::Sub(load_some(d, dy + i, count), shift));
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);
-    store_some(d, v, dx + i, count);
+    put_some(d, v, dx + i, count, past);
   });
 }
 
 // dx = beta dx + dy - exp(y) sum(dy)
 template <class T>
-inline void log_softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta) {
+inline void log_softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta, bool past) {
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, reduce_row(detail::FoldSum{}, dy, n)), keep = hn::Set(d, beta);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
     const auto p = vexp(d, load_some(d, y + i, count));
     auto v = hn::NegMulAdd(p, total, load_some(d, dy + i, count));
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);
-    store_some(d, v, dx + i, count);
+    put_some(d, v, dx + i, count, past);
   });
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 /// @file  Softmax over rows, and over any dimension of a tensor.
 
+#include <cfm/exec/scratch.hpp>
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/detail/rows.hpp>
 #include <cfm/kernels/softmax-inl.hpp>
 
@@ -15,9 +17,16 @@ template <Real T>
 void softmax_rows(In<T, 2> x, View<T, 2> out) {
   detail::check_rows("softmax_rows", x, out);
   if (x.cols() == 0) return;
-  detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(softmax_row)(x.row(r), out.row(r), x.cols());
-  });
+  const Index n = x.cols();
+  const bool past = x.data != out.data && isa_detail::past_cache(out.data, x.rows(), n,
+                                                                 out.stride[0]);
+  isa_detail::for_chunks_past_cache(
+      x.rows(), grain_for(2 * n * Index{sizeof(T)}), past, [&](Index begin, Index end) {
+        const Scratch<T> kept(past ? n : 0);
+        for (Index r = begin; r < end; ++r)
+          CFM_CALL(softmax_row)(x.row(r), out.row(r), n, past ? kept.data() : out.row(r), past,
+                                r + 1 < end ? x.row(r + 1) : nullptr);
+      });
 }
 
 /// out[r, :] = x[r, :] - log(sum(exp(x[r, :]))), as softmax_rows.
@@ -25,8 +34,11 @@ template <Real T>
 void log_softmax_rows(In<T, 2> x, View<T, 2> out) {
   detail::check_rows("log_softmax_rows", x, out);
   if (x.cols() == 0) return;
-  detail::for_each_row(x.rows(), 2 * x.cols() * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(log_softmax_row)(x.row(r), out.row(r), x.cols());
+  const bool past = x.data != out.data &&
+                    isa_detail::past_cache(out.data, x.rows(), x.cols(), out.stride[0]);
+  isa_detail::for_rows_past_cache(x.rows(), 2 * x.cols() * Index{sizeof(T)}, past, [&](Index r) {
+    CFM_CALL(log_softmax_row)
+    (x.row(r), out.row(r), x.cols(), past, r + 1 < x.rows() ? x.row(r + 1) : nullptr);
   });
 }
 
@@ -36,8 +48,10 @@ template <Real T>
 void softmax_rows_backward(In<T, 2> y, In<T, 2> dy, View<T, 2> dx,
                            std::type_identity_t<T> beta = 0) {
   detail::check_rows("softmax_rows_backward", y, dy, dx);
-  detail::for_each_row(y.rows(), 3 * y.cols() * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(softmax_row_back)(y.row(r), dy.row(r), dx.row(r), y.cols(), beta);
+  const bool past = beta == T{0} && dx.data != dy.data && dx.data != y.data &&
+                    isa_detail::past_cache(dx.data, y.rows(), y.cols(), dx.stride[0]);
+  isa_detail::for_rows_past_cache(y.rows(), 3 * y.cols() * Index{sizeof(T)}, past, [&](Index r) {
+    CFM_CALL(softmax_row_back)(y.row(r), dy.row(r), dx.row(r), y.cols(), beta, past);
   });
 }
 
@@ -46,8 +60,10 @@ template <Real T>
 void log_softmax_rows_backward(In<T, 2> y, In<T, 2> dy, View<T, 2> dx,
                                std::type_identity_t<T> beta = 0) {
   detail::check_rows("log_softmax_rows_backward", y, dy, dx);
-  detail::for_each_row(y.rows(), 3 * y.cols() * Index{sizeof(T)}, [&](Index r) {
-    CFM_CALL(log_softmax_row_back)(y.row(r), dy.row(r), dx.row(r), y.cols(), beta);
+  const bool past = beta == T{0} && dx.data != dy.data && dx.data != y.data &&
+                    isa_detail::past_cache(dx.data, y.rows(), y.cols(), dx.stride[0]);
+  isa_detail::for_rows_past_cache(y.rows(), 3 * y.cols() * Index{sizeof(T)}, past, [&](Index r) {
+    CFM_CALL(log_softmax_row_back)(y.row(r), dy.row(r), dx.row(r), y.cols(), beta, past);
   });
 }
 

@@ -20,11 +20,39 @@ CFM_NAMESPACE_END
 CFM_ISA_NAMESPACE_BEGIN
 namespace isa_detail {
 
+// The position of the next element of x, from i on, that beats the threshold; n for none. Equal
+// ones lose: the lower position wins.
+template <bool largest, class T>
+Index next_better(const T* x, Index i, Index n, T threshold) {
+  if constexpr (Real<T>) {
+    return CFM_CALL(first_beyond)(x, i, n, threshold, largest);
+  } else {
+    while (i < n && !(largest ? threshold < x[i] : x[i] < threshold)) ++i;
+    return i;
+  }
+}
+
+// For small k: the best so far in order, each new one put into its place.
+template <bool largest, class T>
+void choose_few(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
+  const auto better = [](T a, T b) {
+    return largest ? detail::ranks_below(b, a) : detail::ranks_below(a, b);
+  };
+  for (Index i = 0, count = 0; i < n; ++i) {
+    if (count == k) i = next_better<largest>(x, i, n, entries[k - 1].value);
+    if (i == n) return;
+    Index at = count < k ? count++ : k - 1;
+    for (; at > 0 && better(x[i], entries[at - 1].value); --at) entries[at] = entries[at - 1];
+    entries[at] = {x[i], i};
+  }
+}
+
 // The best k of a row to the front of `entries`, in no order. `entries` has room for 2 k + 64:
 // what beats the k-th best so far is collected there, and when it is full the k best are kept. So
 // a long row is read once, and most of it is only compared.
 template <bool largest, class T>
 void choose_k(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
+  if (k <= 32) return choose_few<largest>(x, n, k, entries);
   const detail::RanksBefore<largest> before;
   const Index room = 2 * k + 64;
   Index count = std::min(n, room), i = count;
@@ -32,15 +60,9 @@ void choose_k(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
   while (true) {
     if (count > k) std::nth_element(entries, entries + (k - 1), entries + count, before);
     count = k;
-    const T threshold = entries[k - 1].value;  // equals behind it lose: only what is better enters
-    while (i < n && count < room) {
-      if constexpr (Real<T>) {
-        i = CFM_CALL(first_beyond)(x, i, n, threshold, largest);
-        if (i == n) break;
-        entries[count++] = {x[i], i};
-      } else if (largest ? threshold < x[i] : x[i] < threshold) {
-        entries[count++] = {x[i], i};
-      }
+    const T threshold = entries[k - 1].value;
+    while (count < room && (i = next_better<largest>(x, i, n, threshold)) < n) {
+      entries[count++] = {x[i], i};
       ++i;
     }
     if (count == k) return;

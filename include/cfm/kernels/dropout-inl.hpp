@@ -1,0 +1,94 @@
+/// @file  Random words by position, and elements dropped by them.
+/// Source:  J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Philox).
+#ifndef CFM_KERNELS_DROPOUT_INL_HPP_
+#define CFM_KERNELS_DROPOUT_INL_HPP_
+#include <cfm/core/rng.hpp>
+#include <cfm/kernels/dispatch.hpp>
+#endif
+
+#include <cfm/kernels/lanes-inl.hpp>
+
+#if defined(CFM_KERNELS_DROPOUT_TARGET) == defined(HWY_TARGET_TOGGLE)
+#ifdef CFM_KERNELS_DROPOUT_TARGET
+#undef CFM_KERNELS_DROPOUT_TARGET
+#else
+#define CFM_KERNELS_DROPOUT_TARGET
+#endif
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+CFM_ISA_NAMESPACE_BEGIN
+namespace HWY_NAMESPACE {
+
+// out[4 i .. 4 i + 3] = rng.bits_at(first + i), blocks of four words. Vectors hold one word of
+// several blocks in the lower halves of 64-bit lanes, which is where MulEven looks.
+inline void random_words(const Rng& rng, std::uint64_t first, Index blocks, std::uint32_t* out) {
+  Index b = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<std::uint64_t> dw;
+  const hn::Repartition<std::uint32_t, decltype(dw)> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(dw));
+  const auto half = [&](std::uint64_t v) HWY_ATTR { return hn::BitCast(d, hn::Set(dw, v)); };
+  // Lane 2 i has block i and lane 2 i + 1 block i + lanes / 2, so that interleaving puts the blocks
+  // in order.
+  HWY_ALIGN std::uint64_t order[hn::MaxLanes(hn::ScalableTag<std::uint64_t>())];
+  for (Index l = 0; l < lanes; ++l)
+    order[l] = static_cast<std::uint64_t>(l / 2 + l % 2 * (lanes / 2));
+  const auto places = hn::Load(dw, order);
+  for (; b + lanes <= blocks; b += lanes) {
+    const auto position =
+        hn::Add(places, hn::Set(dw, first + static_cast<std::uint64_t>(b)));
+    auto c0 = hn::BitCast(d, position);
+    auto c1 = hn::BitCast(d, hn::ShiftRight<32>(position));
+    auto c2 = half(rng.stream()), c3 = half(rng.stream() >> 32);
+    std::uint32_t k0 = static_cast<std::uint32_t>(rng.seed());
+    std::uint32_t k1 = static_cast<std::uint32_t>(rng.seed() >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const auto p = hn::MulEven(c0, half(0xD2511F53u)), q = hn::MulEven(c2, half(0xCD9E8D57u));
+      c0 = hn::Xor(hn::Xor(hn::BitCast(d, hn::ShiftRight<32>(q)), c1), half(k0));
+      c2 = hn::Xor(hn::Xor(hn::BitCast(d, hn::ShiftRight<32>(p)), c3), half(k1));
+      c1 = hn::BitCast(d, q);
+      c3 = hn::BitCast(d, p);
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
+    }
+    const auto low = hn::Set(dw, 0xFFFFFFFFu);
+    const auto pair = [&](auto even, auto odd) HWY_ATTR {
+      return hn::Or(hn::And(hn::BitCast(dw, even), low), hn::ShiftLeft<32>(hn::BitCast(dw, odd)));
+    };
+    const auto first_two = pair(c0, c1), last_two = pair(c2, c3);
+    std::uint32_t* const to = out + 4 * b;
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dw, first_two, last_two)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dw, first_two, last_two)), d, to + 2 * lanes);
+  }
+#endif
+  for (; b < blocks; ++b) {
+    const auto words = rng.bits_at(first + static_cast<std::uint64_t>(b));
+    for (std::size_t w = 0; w < 4; ++w) out[4 * b + static_cast<Index>(w)] = words[w];
+  }
+}
+
+// out[i] = words[i] >> 8 < limit ? 0 : factor x[i]
+inline void drop_words(const float* x, const std::uint32_t* words, std::uint32_t limit,
+                       float factor, float* out, Index n, bool past) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto scale = hn::Set(d, factor);
+  const auto bound = hn::Set(di, static_cast<std::int32_t>(limit));
+  each_vector<float>(n, [&](Index i, Index count) HWY_ATTR {
+    const auto draw = hn::BitCast(di, hn::ShiftRight<8>(hn::LoadU(du, words + i)));
+    const auto dropped = hn::RebindMask(d, hn::Lt(draw, bound));
+    const auto v = hn::Mul(load_some(d, x + i, count), scale);
+    put_some(d, hn::IfThenZeroElse(dropped, v), out + i, count, past);
+  });
+}
+inline void drop_words(const double* x, const std::uint32_t* words, std::uint32_t limit,
+                       double factor, double* out, Index n, bool) {
+  for (Index i = 0; i < n; ++i) out[i] = words[i] >> 8 < limit ? 0 : factor * x[i];
+}
+
+}  // namespace HWY_NAMESPACE
+CFM_ISA_NAMESPACE_END
+HWY_AFTER_NAMESPACE();
+#endif
