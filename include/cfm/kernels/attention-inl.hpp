@@ -225,8 +225,8 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_ATTENTION) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY(void, attention_pack_queries,
-         (Index rows, Index width, const T* const* q, T scale, T* to), (rows, width, q, scale, to))
+CFM_BODY(void, attention_pack_queries, (Index rows, Index width, const T* const* q, T scale, T* to),
+         (rows, width, q, scale, to))
 CFM_BODY(void, attention_scores, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_weights, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_values, (const detail::AttentionTile<T>& t), (t))

@@ -2,13 +2,15 @@
 /// Source:  J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Philox).
 #ifndef CFM_KERNELS_DROPOUT_INL_HPP_
 #define CFM_KERNELS_DROPOUT_INL_HPP_
+#include <type_traits>
+
 #include <cfm/core/rng.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #endif
 
 #include <cfm/kernels/lanes-inl.hpp>
 
-#if defined(CFM_KERNELS_DROPOUT_TARGET) == defined(HWY_TARGET_TOGGLE)
+#if CFM_BODIES && defined(CFM_KERNELS_DROPOUT_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef CFM_KERNELS_DROPOUT_TARGET
 #undef CFM_KERNELS_DROPOUT_TARGET
 #else
@@ -69,26 +71,40 @@ inline void random_words(const Rng& rng, std::uint64_t first, Index blocks, std:
 }
 
 // out[i] = words[i] >> 8 < limit ? 0 : factor x[i]
-inline void drop_words(const float* x, const std::uint32_t* words, std::uint32_t limit,
-                       float factor, float* out, Index n, bool past) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  const hn::RebindToSigned<decltype(d)> di;
-  const auto scale = hn::Set(d, factor);
-  const auto bound = hn::Set(di, static_cast<std::int32_t>(limit));
-  each_vector<float>(n, [&](Index i, Index count) HWY_ATTR {
-    const auto draw = hn::BitCast(di, hn::ShiftRight<8>(hn::LoadU(du, words + i)));
-    const auto dropped = hn::RebindMask(d, hn::Lt(draw, bound));
-    const auto v = hn::Mul(load_some(d, x + i, count), scale);
-    put_some(d, hn::IfThenZeroElse(dropped, v), out + i, count, past);
-  });
-}
-inline void drop_words(const double* x, const std::uint32_t* words, std::uint32_t limit,
-                       double factor, double* out, Index n, bool) {
-  for (Index i = 0; i < n; ++i) out[i] = words[i] >> 8 < limit ? 0 : factor * x[i];
+template <class T>
+inline void drop_words(const T* x, const std::uint32_t* words, std::uint32_t limit, T factor,
+                       T* out, Index n, bool past) {
+  if constexpr (std::is_same_v<T, float>) {
+    const hn::ScalableTag<float> d;
+    const hn::RebindToUnsigned<decltype(d)> du;
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto scale = hn::Set(d, factor);
+    const auto bound = hn::Set(di, static_cast<std::int32_t>(limit));
+    each_vector<float>(n, [&](Index i, Index count) HWY_ATTR {
+      const auto draw = hn::BitCast(di, hn::ShiftRight<8>(load_some(du, words + i, count)));
+      const auto dropped = hn::RebindMask(d, hn::Lt(draw, bound));
+      const auto v = hn::Mul(load_some(d, x + i, count), scale);
+      put_some(d, hn::IfThenZeroElse(dropped, v), out + i, count, past);
+    });
+  } else {
+    for (Index i = 0; i < n; ++i) out[i] = words[i] >> 8 < limit ? T{0} : factor * x[i];
+  }
 }
 
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
+#endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_DROPOUT) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY_PLAIN(void, random_words,
+               (const Rng& rng, std::uint64_t first, Index blocks, std::uint32_t* out),
+               (rng, first, blocks, out))
+CFM_BODY(void, drop_words,
+         (const T* x, const std::uint32_t* words, std::uint32_t limit, T factor, T* out, Index n,
+          bool past), (x, words, limit, factor, out, n, past))
+}  // namespace dispatched
+CFM_NAMESPACE_END
 #endif

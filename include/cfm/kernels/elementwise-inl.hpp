@@ -204,9 +204,8 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_ELEMENTWISE) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY_OF(class, void, map_unary, (Of op, const T* x, T* out, Index n), (op, x, out, n))
-CFM_BODY_OF(class, void, map_binary, (Of op, const T* a, const T* b, T* out, Index n),
-            (op, a, b, out, n))
+CFM_BODY_OF(class, void, map_unary, (Of op, const T* x, T* out, Index n, bool past),
+            (op, x, out, n, past))
 CFM_BODY_FOR(map_unary, ops::Neg)
 CFM_BODY_FOR(map_unary, ops::Abs)
 CFM_BODY_FOR(map_unary, ops::Sqrt)
@@ -235,6 +234,8 @@ CFM_BODY_FOR(map_unary, ops::Elu)
 CFM_BODY_FOR(map_unary, ops::Softplus)
 CFM_BODY_FOR(map_unary, ops::Gelu)
 CFM_BODY_FOR(map_unary, ops::GeluTanh)
+CFM_BODY_OF(class, void, map_binary, (Of op, const T* a, const T* b, T* out, Index n, bool past),
+            (op, a, b, out, n, past))
 CFM_BODY_FOR(map_binary, ops::Add)
 CFM_BODY_FOR(map_binary, ops::Sub)
 CFM_BODY_FOR(map_binary, ops::Mul)
@@ -242,6 +243,7 @@ CFM_BODY_FOR(map_binary, ops::Div)
 CFM_BODY_FOR(map_binary, ops::Min)
 CFM_BODY_FOR(map_binary, ops::Max)
 CFM_BODY_FOR(map_binary, ops::Pow)
+CFM_BODY_FOR(map_binary, ops::Slope)
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

@@ -181,3 +181,12 @@ HWY_INLINE hn::Vec<D> min_nan(D, hn::Vec<D> a, hn::Vec<D> b) {
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
 #endif
+
+#if !CFM_BODIES || (defined(CFM_UNIT_LANES) && HWY_ONCE)  // what doors call
+CFM_NAMESPACE_BEGIN
+namespace dispatched {
+CFM_BODY(Index, lanes_of, (), ())
+CFM_BODY_PLAIN(void, finish_stores, (), ())
+}  // namespace dispatched
+CFM_NAMESPACE_END
+#endif

@@ -57,8 +57,8 @@ namespace dispatched {
 CFM_BODY(T, smooth_row, (const T* x, const T* weight, Index n, T log_total),
          (x, weight, n, log_total))
 CFM_BODY(void, cross_entropy_row_back,
-         (const T* x, const T* weight, T* dx, Index n, T log_total, T mass, T spread, T beta),
-         (x, weight, dx, n, log_total, mass, spread, beta))
+         (const T* x, const T* weight, T* dx, Index n, T log_total, T mass, T spread, T beta,
+          bool past), (x, weight, dx, n, log_total, mass, spread, beta, past))
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

@@ -290,20 +290,16 @@ HWY_AFTER_NAMESPACE();
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
 CFM_BODY(Index, gemm_width, (const detail::Gemm<T>& g), (g))
-CFM_BODY(void, gemm_pack_a,
-         (Index m, Index kc, const T* a, Index a_row, Index a_col, T* to),
+CFM_BODY(void, gemm_pack_a, (Index m, Index kc, const T* a, Index a_row, Index a_col, T* to),
          (m, kc, a, a_row, a_col, to))
-CFM_BODY(void, gemm_pack_b,
-         (Index kc, Index columns, const T* b, Index b_row, Index b_col, T* to),
+CFM_BODY(void, gemm_pack_b, (Index kc, Index columns, const T* b, Index b_row, Index b_col, T* to),
          (kc, columns, b, b_row, b_col, to))
-CFM_BODY(void, gemm_terms,
-         (const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, T* packed_a,
-          Index packed_terms),
-         (g, k0, kc, packed_b, packed_a, packed_terms))
 CFM_BODY(void, gemm_packed_terms,
          (const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, const T* packed_a,
-          Index packed_terms),
-         (g, k0, kc, packed_b, packed_a, packed_terms))
+          Index packed_terms), (g, k0, kc, packed_b, packed_a, packed_terms))
+CFM_BODY(void, gemm_terms,
+         (const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b, T* packed_a,
+          Index packed_terms), (g, k0, kc, packed_b, packed_a, packed_terms))
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

@@ -273,11 +273,11 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_MATMUL_PACKED) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY_OF(class, void, gemm_few_panels,
-            (const detail::PanelProduct<Of, T>& g, Of* sums), (g, sums))
+CFM_BODY_OF(class, void, gemm_few_panels, (const detail::PanelProduct<Of, T>& g, Of* sums),
+            (g, sums))
 CFM_BODY_STORED(gemm_few_panels)
-CFM_BODY_OF(class, void, gemm_panels,
-            (const detail::PanelProduct<Of, T>& g, Index step, Of* room), (g, step, room))
+CFM_BODY_OF(class, void, gemm_panels, (const detail::PanelProduct<Of, T>& g, Index step, Of* room),
+            (g, step, room))
 CFM_BODY_STORED(gemm_panels)
 CFM_BODY_OF(class, void, gemm_pack_panels,
             (Index k, Index columns, const T* b, Index b_row, Index b_col, Of* to),

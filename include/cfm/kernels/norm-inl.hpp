@@ -228,25 +228,22 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_NORM) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY(detail::RowMoments<T>, row_moments, (const T* x, Index n, T eps), (x, n, eps))
+CFM_BODY(detail::RowMoments<T>, row_moments, (const T* x, Index n, T eps, const T* next),
+         (x, n, eps, next))
 CFM_BODY(void, normalize_row,
-         (const T* x, const T* gain, const T* bias, T* out, Index n, T mean, T scale),
-         (x, gain, bias, out, n, mean, scale))
+         (const T* x, const T* gain, const T* bias, T* out, Index n, T mean, T scale, bool past,
+          const T* next), (x, gain, bias, out, n, mean, scale, past, next))
 CFM_BODY(void, normalize_row_back,
          (const T* dy, const T* x, const T* gain, T* dx, Index n, T mean, T scale, bool centered,
-          T beta),
-         (dy, x, gain, dx, n, mean, scale, centered, beta))
+          T beta, T* dgain, T* dbias, bool past),
+         (dy, x, gain, dx, n, mean, scale, centered, beta, dgain, dbias, past))
 CFM_BODY(T, inverse_rms_row, (const T* x, Index n, T eps), (x, n, eps))
-CFM_BODY(void, gain_bias_back,
-         (const T* dy, Index dy_row, const T* x, Index x_row, const T* mean, const T* scale,
-          Index rows, T* dgain, T* dbias, Index n),
-         (dy, dy_row, x, x_row, mean, scale, rows, dgain, dbias, n))
 CFM_BODY(void, column_moments,
          (const T* x, Index x_row, Index rows, const T* shift, T* sums, T* squares, Index n),
          (x, x_row, rows, shift, sums, squares, n))
 CFM_BODY(void, normalize_columns,
-         (const T* x, const T* mean, const T* scale, const T* gain, const T* bias, T* out, Index n),
-         (x, mean, scale, gain, bias, out, n))
+         (const T* x, const T* mean, const T* scale, const T* gain, const T* bias, T* out, Index n,
+          bool past), (x, mean, scale, gain, bias, out, n, past))
 CFM_BODY(void, column_grads,
          (const T* dy, Index dy_row, const T* x, Index x_row, Index rows, const T* mean,
           const T* scale, T* dgain, T* dbias, Index n),

@@ -136,13 +136,13 @@ HWY_AFTER_NAMESPACE();
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
 CFM_BODY_OF(class, T, reduce_row, (Of fold, const T* x, Index n), (fold, x, n))
-CFM_BODY_OF(class, void, reduce_columns,
-            (Of fold, const T* x, Index rows, Index stride, T* out, Index width),
-            (fold, x, rows, stride, out, width))
 CFM_BODY_FOR(reduce_row, detail::FoldSum)
 CFM_BODY_FOR(reduce_row, detail::FoldProduct)
 CFM_BODY_FOR(reduce_row, detail::FoldMax)
 CFM_BODY_FOR(reduce_row, detail::FoldMin)
+CFM_BODY_OF(class, void, reduce_columns,
+            (Of fold, const T* x, Index rows, Index stride, T* out, Index width),
+            (fold, x, rows, stride, out, width))
 CFM_BODY_FOR(reduce_columns, detail::FoldSum)
 CFM_BODY_FOR(reduce_columns, detail::FoldProduct)
 CFM_BODY_FOR(reduce_columns, detail::FoldMax)

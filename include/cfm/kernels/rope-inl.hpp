@@ -57,11 +57,9 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_ROPE) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY(void, rope_half_split,
-         (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
+CFM_BODY(void, rope_half_split, (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
          (pairs, x, cosine, sine, y))
-CFM_BODY(void, rope_interleaved,
-         (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
+CFM_BODY(void, rope_interleaved, (Index pairs, const T* x, const T* cosine, const T* sine, T* y),
          (pairs, x, cosine, sine, y))
 }  // namespace dispatched
 CFM_NAMESPACE_END

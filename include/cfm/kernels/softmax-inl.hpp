@@ -113,13 +113,15 @@ HWY_AFTER_NAMESPACE();
 #if !CFM_BODIES || (defined(CFM_UNIT_SOFTMAX) && HWY_ONCE)  // what doors call
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
-CFM_BODY(detail::RowLogSum<T>, log_sum_row, (const T* x, Index n), (x, n))
-CFM_BODY(void, softmax_row, (const T* x, T* out, Index n), (x, out, n))
-CFM_BODY(void, log_softmax_row, (const T* x, T* out, Index n), (x, out, n))
-CFM_BODY(void, softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta),
-         (y, dy, dx, n, beta))
-CFM_BODY(void, log_softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta),
-         (y, dy, dx, n, beta))
+CFM_BODY(detail::RowLogSum<T>, log_sum_row, (const T* x, Index n, const T* next), (x, n, next))
+CFM_BODY(void, softmax_row, (const T* x, T* out, Index n, T* e, bool past, const T* next),
+         (x, out, n, e, past, next))
+CFM_BODY(void, log_softmax_row, (const T* x, T* out, Index n, bool past, const T* next),
+         (x, out, n, past, next))
+CFM_BODY(void, softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta, bool past),
+         (y, dy, dx, n, beta, past))
+CFM_BODY(void, log_softmax_row_back, (const T* y, const T* dy, T* dx, Index n, T beta, bool past),
+         (y, dy, dx, n, beta, past))
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

@@ -238,14 +238,12 @@ CFM_BODY(void, aggregate_rows, (const detail::AggregateRows<T>& g, Index begin, 
          (g, begin, end))
 CFM_BODY_OF(int, void, aggregate_extremum,
             (const detail::AggregateRows<T>& g, std::int32_t* which, Index which_row, Index begin,
-             Index end),
-            (g, which, which_row, begin, end))
+             Index end), (g, which, which_row, begin, end))
 CFM_BODY_FOR(aggregate_extremum, 1)
 CFM_BODY_FOR(aggregate_extremum, -1)
 CFM_BODY(void, aggregate_extremum_back,
          (const detail::AggregateRows<T>& g, const std::int32_t* which, Index which_row,
-          Index begin, Index end),
-         (g, which, which_row, begin, end))
+          Index begin, Index end), (g, which, which_row, begin, end))
 CFM_BODY(void, edge_dot_rows,
          (const detail::AggregateRows<T>& g, const T* a, Index a_row, Index begin, Index end),
          (g, a, a_row, begin, end))

@@ -29,6 +29,8 @@ CFM_NAMESPACE_END
 #define CFM_BODY(Result, fn, parameters, arguments) \
   template <class T>                                \
   Result fn parameters;
+// The same without T.
+#define CFM_BODY_PLAIN(Result, fn, parameters, arguments) Result fn parameters;
 // With a template argument Of before T, and the values that it has.
 #define CFM_BODY_OF(Kind, Result, fn, parameters, arguments) \
   template <Kind Of, class T>                                \
@@ -91,6 +93,10 @@ CFM_NAMESPACE_END
   }                                                 \
   template decltype(fn<float>) fn<float>;           \
   template decltype(fn<double>) fn<double>;
+#define CFM_BODY_PLAIN(Result, fn, parameters, arguments) \
+  Result fn parameters {                                  \
+    CFM_BODY_CALL(arguments, fn);                         \
+  }
 #define CFM_BODY_OF(Kind, Result, fn, parameters, arguments) \
   template <Kind Of, class T>                                \
   Result fn parameters {                                     \
