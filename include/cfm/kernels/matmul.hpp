@@ -40,7 +40,7 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
   const Index kc_most = std::min(detail::gemm_k_block, g.k);
   const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
   const detail::Scratch<T> packed_b(kc_most * columns_most);
-  const bool pack_a = g.n > 32 && g.m > 2;
+  const bool pack_a = g.n > 64 && g.m > 2;
   for (Index j = 0; j < g.n; j += column_block) {
     const detail::Gemm<T> part = g.part(0, g.m, j, std::min(column_block, g.n - j));
     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
