@@ -72,6 +72,30 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
   }
 }
 
+// One product with not many rows: all of a is packed at once, and each group of columns of b is
+// used as soon as it is packed, while it is in the nearest cache.
+template <class T, class Columns>
+void gemm_panel_by_panel(const detail::Gemm<T>& g, const detail::Finish<T>& finish,
+                         const Columns& columns) {
+  const detail::Scratch<T> packed_a(g.m * ((g.k + 3) / 4 * 4));
+  const auto block = [&](Index k0) { return std::min(detail::gemm_k_block, g.k - k0); };
+  for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+    const T* const from = g.a + k0 * g.a_col;
+    CFM_CALL(gemm_pack_a)(g.m, block(k0), from, g.a_row, g.a_col, packed_a.data() + g.m * k0);
+  }
+  constexpr Index group = detail::gemm_columns;
+  columns(group, [&](const detail::Gemm<T>& part) {
+    const detail::Scratch<T> panels(group * block(0));
+    for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+      const T* const from = part.b + k0 * g.b_row;
+      const T* const a = packed_a.data() + g.m * k0;
+      CFM_CALL(gemm_pack_b)(block(k0), part.n, from, g.b_row, g.b_col, panels.data());
+      CFM_CALL(gemm_packed_terms)(part, k0, block(k0), panels.data(), a, block(k0));
+    }
+    gemm_finish(part, finish);
+  });
+}
+
 template <class T>
 void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   if (g.k == 0) {  // an empty sum
@@ -133,6 +157,8 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
                    });
     }
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), finish, width);
+  } else if (g.m <= 192 && g.n > 64 && g.m * g.k <= Index{1} << 20) {
+    gemm_panel_by_panel(g, finish, columns);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
     columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, finish, 256); });
   } else {
