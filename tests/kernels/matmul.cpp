@@ -57,6 +57,8 @@ TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bi
                             {3, 48, 1153},
                             {4, 33, 386},
                             {5, 1030, 387},
+                            {20, 130, 801},
+                            {150, 70, 390},
                             {193, 40, 385},
                             {200, 1100, 7}};
   for (const auto& size : sizes) {

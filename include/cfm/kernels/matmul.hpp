@@ -40,7 +40,7 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
   const Index kc_most = std::min(detail::gemm_k_block, g.k);
   const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
   const detail::Scratch<T> packed_b(kc_most * columns_most);
-  const bool pack_a = g.n > 32 && g.m > 2;
+  const bool pack_a = g.n > 64 && g.m > 2;
   for (Index j = 0; j < g.n; j += column_block) {
     const detail::Gemm<T> part = g.part(0, g.m, j, std::min(column_block, g.n - j));
     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
@@ -70,6 +70,30 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
                    });
     }
   }
+}
+
+// One product with not many rows: all of a is packed at once, and each group of columns of b is
+// used as soon as it is packed, while it is in the nearest cache.
+template <class T, class Columns>
+void gemm_panel_by_panel(const detail::Gemm<T>& g, const detail::Finish<T>& finish,
+                         const Columns& columns) {
+  const detail::Scratch<T> packed_a(g.m * ((g.k + 3) / 4 * 4));
+  const auto block = [&](Index k0) { return std::min(detail::gemm_k_block, g.k - k0); };
+  for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+    const T* const from = g.a + k0 * g.a_col;
+    CFM_CALL(gemm_pack_a)(g.m, block(k0), from, g.a_row, g.a_col, packed_a.data() + g.m * k0);
+  }
+  constexpr Index group = detail::gemm_columns;
+  columns(group, [&](const detail::Gemm<T>& part) {
+    const detail::Scratch<T> panels(group * block(0));
+    for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+      const T* const from = part.b + k0 * g.b_row;
+      const T* const a = packed_a.data() + g.m * k0;
+      CFM_CALL(gemm_pack_b)(block(k0), part.n, from, g.b_row, g.b_col, panels.data());
+      CFM_CALL(gemm_packed_terms)(part, k0, block(k0), panels.data(), a, block(k0));
+    }
+    gemm_finish(part, finish);
+  });
 }
 
 template <class T>
@@ -133,6 +157,8 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
                    });
     }
     if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), finish, width);
+  } else if (g.m <= 192 && g.n > 64 && g.m * g.k <= Index{1} << 20) {
+    gemm_panel_by_panel(g, finish, columns);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns
     columns(256, [&](const detail::Gemm<T>& part) { gemm_packed(part, finish, 256); });
   } else {

@@ -14,10 +14,11 @@ namespace detail {
 template <class T>
 inline constexpr Index gemm_line = gemm_k_block* static_cast<Index>(sizeof(T));
 
-/// Rows that take a third of the second-level cache in one block of terms.
+/// Rows that take a third of the second-level cache in one block of terms, but no more than 96: of
+/// a wide result each row lies in a page of its own, and the nearest table of pages is small.
 template <class T>
 Index gemm_row_block() {
-  return std::clamp<Index>(cache_sizes().l2 / 3 / gemm_line<T> / gemm_rows, 8, 32) * gemm_rows;
+  return std::clamp<Index>(cache_sizes().l2 / 3 / gemm_line<T> / gemm_rows, 8, 16) * gemm_rows;
 }
 
 /// Columns that take a sixteenth of the third-level cache, which is shared.

@@ -143,7 +143,7 @@ void packed_few_rows(const PackedProduct<T>& c) {
 
 template <class T>
 void packed_many_rows(const PackedProduct<T>& c) {
-  constexpr Index column_block = 256, piece = 64, kb = detail::gemm_k_block;
+  constexpr Index column_block = 128, piece = 64, kb = detail::gemm_k_block;
   const Index row_block = detail::gemm_row_block<T>();
   constexpr Index width = PackedMatrix<T>::width;
   const Index terms = (c.k + 3) / 4 * 4;
