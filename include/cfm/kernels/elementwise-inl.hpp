@@ -243,7 +243,11 @@ CFM_BODY_FOR(map_binary, ops::Div)
 CFM_BODY_FOR(map_binary, ops::Min)
 CFM_BODY_FOR(map_binary, ops::Max)
 CFM_BODY_FOR(map_binary, ops::Pow)
-CFM_BODY_FOR(map_binary, ops::Slope)
+CFM_BODY_FOR(map_binary, ops::Slope<ops::Silu>)
+CFM_BODY_FOR(map_binary, ops::Slope<ops::Gelu>)
+CFM_BODY_FOR(map_binary, ops::Slope<ops::GeluTanh>)
+CFM_BODY_FOR(map_binary, ops::Slope<ops::Elu>)
+CFM_BODY_FOR(map_binary, ops::Slope<ops::Softplus>)
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

@@ -26,6 +26,7 @@ std::string_view simd_target();
 CFM_NAMESPACE_END
 
 #if !CFM_BODIES
+
 #define CFM_BODY(Result, fn, parameters, arguments) \
   template <class T>                                \
   Result fn parameters;
@@ -37,48 +38,25 @@ CFM_NAMESPACE_END
   Result fn parameters;
 #define CFM_BODY_FOR(fn, ...)
 #define CFM_BODY_PAIR(fn, Of, T)
+
 #else
 
 // A row for each target; those that are not compiled repeat the base, and level() avoids them.
 #if (HWY_TARGETS & HWY_SSE4) && HWY_STATIC_TARGET != HWY_SSE4
 #define CFM_BODY_SSE4(...) &N_SSE4::__VA_ARGS__
 #else
-#define CFM_BODY_SSE4(...) &HWY_NAMESPACE::__VA_ARGS__#define CFM_BODY_PAIR(fn, Of, T) template decltype(fn<Of, T>) fn<Of, T>;
-
+#define CFM_BODY_SSE4(...) &HWY_NAMESPACE::__VA_ARGS__
 #endif
-
-// Of computes, T is stored: all pairs that products and attention take.
-#define CFM_BODY_STORED(fn)         \
-  CFM_BODY_PAIR(fn, float, float)   \
-  CFM_BODY_PAIR(fn, double, double) \
-  CFM_BODY_PAIR(fn, float, f16)     \
-  CFM_BODY_PAIR(fn, float, bf16)
 #if (HWY_TARGETS & HWY_AVX2) && HWY_STATIC_TARGET != HWY_AVX2
 #define CFM_BODY_AVX2(...) &N_AVX2::__VA_ARGS__
 #else
-#define CFM_BODY_AVX2(...) &HWY_NAMESPACE::__VA_ARGS__#define CFM_BODY_PAIR(fn, Of, T) template decltype(fn<Of, T>) fn<Of, T>;
-
+#define CFM_BODY_AVX2(...) &HWY_NAMESPACE::__VA_ARGS__
 #endif
-
-// Of computes, T is stored: all pairs that products and attention take.
-#define CFM_BODY_STORED(fn)         \
-  CFM_BODY_PAIR(fn, float, float)   \
-  CFM_BODY_PAIR(fn, double, double) \
-  CFM_BODY_PAIR(fn, float, f16)     \
-  CFM_BODY_PAIR(fn, float, bf16)
 #if (HWY_TARGETS & HWY_AVX3) && HWY_STATIC_TARGET != HWY_AVX3
 #define CFM_BODY_AVX512(...) &N_AVX3::__VA_ARGS__
 #else
-#define CFM_BODY_AVX512(...) &HWY_NAMESPACE::__VA_ARGS__#define CFM_BODY_PAIR(fn, Of, T) template decltype(fn<Of, T>) fn<Of, T>;
-
+#define CFM_BODY_AVX512(...) &HWY_NAMESPACE::__VA_ARGS__
 #endif
-
-// Of computes, T is stored: all pairs that products and attention take.
-#define CFM_BODY_STORED(fn)         \
-  CFM_BODY_PAIR(fn, float, float)   \
-  CFM_BODY_PAIR(fn, double, double) \
-  CFM_BODY_PAIR(fn, float, f16)     \
-  CFM_BODY_PAIR(fn, float, bf16)
 #define CFM_BODY_CALL(arguments, ...)                                                      \
   static constexpr std::array of_level{&HWY_NAMESPACE::__VA_ARGS__,                        \
                                        CFM_BODY_SSE4(__VA_ARGS__),                         \
