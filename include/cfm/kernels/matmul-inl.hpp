@@ -232,8 +232,8 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
 // Elements of b that the second-level cache keeps beside everything else.
 inline constexpr Index gemm_thin = Index{1} << 16;
 
-// As gemm_terms, but `packed_a`, if not null, is what gemm_pack_a has already made of these terms of
-// all rows.
+// As gemm_terms, but `packed_a`, if not null, is what gemm_pack_a has already made of these terms
+// of all rows.
 template <class T>
 inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
                               const T* packed_a, Index packed_terms) {
