@@ -232,8 +232,8 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
 // Elements of b that the second-level cache keeps beside everything else.
 inline constexpr Index gemm_thin = Index{1} << 16;
 
-// All of g over terms k0 .. k0 + kc, without packing: `packed_a`, if not null, is what gemm_pack_a
-// made of these terms of all rows.
+// As gemm_terms, but `packed_a`, if not null, is what gemm_pack_a has already made of these terms
+// of all rows.
 template <class T>
 inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, const T* packed_b,
                               const T* packed_a, Index packed_terms) {
@@ -252,8 +252,7 @@ inline void gemm_packed_terms(const detail::Gemm<T>& g, Index k0, Index kc, cons
       gemm_tile_of<false>(rows, kc, a + i * g.a_row, g.a_row, g.a_col, b, ldb, c, g.out_row,
                           columns, beta);
   };
-  if (packed_a ==
-      nullptr) {  // rows shared out evenly: a tile of two rows takes as long as one of 4
+  if (packed_a == nullptr) {  // rows shared out evenly: a tile of two takes as long as one of four
     const Index groups = std::max<Index>(1, (g.m + detail::gemm_rows - 1) / detail::gemm_rows);
     const Index rows = g.m / groups, larger = g.m % groups;
     for (Index j = 0; j < g.n; j += width)
