@@ -1,7 +1,7 @@
-/// @file  Flash attention against the plain formula on our own products, one thread, in one
-/// process.
+/// @file  Flash attention against the plain formula on our own products, and its backward pass; one
+///        thread, in one process.
 #include <cfm/exec/thread_limit.hpp>
-#include <cfm/kernels/attention.hpp>
+#include <cfm/kernels/attention_backward.hpp>
 #include <cfm/kernels/matmul.hpp>
 #include <cfm/kernels/softmax.hpp>
 
@@ -58,6 +58,44 @@ void compare(const char* name, cfm::Index n, cfm::Index width, const Mask& mask,
                      "GFLOP/s");
 }
 
+// Both passes of two heads; five products count as the backward pass, two as the forward pass.
+template <class Mask>
+void both_passes(const char* name, cfm::Index n, cfm::Index width, const Mask& mask, double share) {
+  const auto input = [&](std::uint64_t seed) {
+    return normals(2 * n, width, seed).reshape({1, 2, n, width});
+  };
+  const cfm::Tensor q = input(1), k = input(2), v = input(3), g = input(4);
+  cfm::AttentionResult r = cfm::flash_attention_result(q, k, v, mask);
+  cfm::Tensor dq = cfm::Tensor::empty(q.shape()), dk = dq.clone(), dv = dq.clone();
+  const cfm::AttentionSaved<float> saved{q.view<float, 4>(),
+                                         k.view<float, 4>(),
+                                         v.view<float, 4>(),
+                                         std::as_const(r.out).view<float, 4>(),
+                                         std::as_const(r.logsumexp).view<float, 3>(),
+                                         g.view<float, 4>()};
+  cfm::Tensor out = cfm::Tensor::empty(q.shape());
+  double forward = 1e9, backward = 1e9, limit = 0;
+  for (int round = 0; round < 4; ++round) {  // interleaved: the machine's speed drifts
+    limit = std::max(limit, cfm::bench::multiply_add_rate());
+    forward = std::min(forward, cfm::bench::fastest(2, [&] {
+                         cfm::flash_attention(q.view<float, 4>(), k.view<float, 4>(),
+                                              v.view<float, 4>(), out.view<float, 4>(), mask);
+                       }));
+    backward =
+        std::min(backward, cfm::bench::fastest(2, [&] {
+                   cfm::flash_attention_backward<float>(
+                       saved, dq.view<float, 4>(), dk.view<float, 4>(), dv.view<float, 4>(), mask);
+                 }));
+  }
+  const double flops = 8.0 * share * static_cast<double>(n * n * width);
+  std::printf(
+      "%s n %lld width %lld: forward %.1f GFLOP/s (%.0f %% of the limit), backward %.1f "
+      "(%.0f %%), both %.2f ms\n",
+      name, static_cast<long long>(n), static_cast<long long>(width), flops / forward / 1e9,
+      100 * flops / forward / limit, 2.5 * flops / backward / 1e9, 250 * flops / backward / limit,
+      1e3 * (forward + backward));
+}
+
 }  // namespace
 
 int main() {
@@ -67,6 +105,11 @@ int main() {
       for (cfm::Index n : {512, 1024, 2048, 4096}) {
         compare("all keys", n, width, cfm::AllKeys{}, 1);
         compare("causal", n, width, cfm::Causal{}, 0.5 + 0.5 / static_cast<double>(n));
+      }
+    for (cfm::Index width : {64, 128})
+      for (cfm::Index n : {512, 1024, 2048}) {
+        both_passes("all keys", n, width, cfm::AllKeys{}, 1);
+        both_passes("causal", n, width, cfm::Causal{}, 0.5 + 0.5 / static_cast<double>(n));
       }
   });
 }

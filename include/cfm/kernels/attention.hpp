@@ -69,9 +69,8 @@ void check_mask(const Mask& mask) {
 ///          query that sees no key gives zeros, and -infinity as its logsumexp. A key that is
 ///          hidden from a query alone, not from its neighbours, must hold finite numbers: its
 ///          weight is 0, and 0 times NaN is NaN.
-/// Order:   scores are softmaxed over blocks of 384 keys from the first; a query gives the same
-/// bits
-///          alone and among others, for any number of threads.
+/// Order:   scores are softmaxed over blocks of 384 keys from the first. A query gives the same
+///          bits alone and among others, for any number of threads.
 /// Errors:  ShapeError.
 /// Cost:    2 queries keys (width + v width) operations for what the masks show, by blocks; memory
 ///          for 192 queries and 384 keys a thread.

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <cfm/core/config.hpp>
+#include <cfm/core/rng.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
@@ -57,6 +57,13 @@ inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint
 #else
 // A counter in the lower half of each lane; what the upper halves hold is never read.
 inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint32_t* bits) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::uint32_t i = 0; i < 8; ++i) {
+    const auto words = philox4x32({8 * group + i, row.row, row.stream[0], row.stream[1]},
+                                  {row.key[0], row.key[1]});
+    for (std::uint32_t w = 0; w < 4; ++w) bits[8 * w + i] = words[w];
+  }
+#else
   const hn::ScalableTag<std::uint64_t> d;
   const hn::Repartition<std::uint32_t, decltype(d)> half;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
@@ -91,6 +98,7 @@ inline void drop_bits(const detail::DropRow& row, std::uint32_t group, std::uint
     keep(c2, bits + 16);
     keep(c3, bits + 24);
   }
+#endif
 }
 #endif
 
