@@ -42,8 +42,8 @@ struct AdagradRule {
           epsilon(static_cast<T>(o.epsilon)) {}
 
     template <class V>
-    void operator()(V& p, V g, std::array<V, 1>& states) const {
-      V& sum = states[0];
+    void operator()(V& p, V g, std::array<V, 1>& state) const {
+      V& sum = state[0];
       g = g + V(decay) * p;
       sum = sum + g * g;
       p = p - V(rate) * (g / (sqrt(sum) + V(epsilon)));

@@ -69,8 +69,8 @@ struct AdamRule {
           amsgrad(o.amsgrad) {}
 
     template <class V>
-    void operator()(V& p, V g, std::array<V, 3>& states) const {
-      auto& [m, v, largest] = states;
+    void operator()(V& p, V g, std::array<V, 3>& state) const {
+      auto& [m, v, largest] = state;
       if constexpr (decoupled) p = V(keep) * p;
       else g = g + V(decay) * p;
       m = V(beta1) * m + V(rest1) * g;

@@ -51,8 +51,8 @@ struct RmsPropRule {
           centered(o.centered) {}
 
     template <class V>
-    void operator()(V& p, V g, std::array<V, 3>& states) const {
-      auto& [v, m, mean] = states;
+    void operator()(V& p, V g, std::array<V, 3>& state) const {
+      auto& [v, m, mean] = state;
       g = g + V(decay) * p;
       v = V(alpha) * v + V(rest) * (g * g);
       V square = v;

@@ -46,8 +46,8 @@ struct SgdRule {
           nesterov(o.nesterov) {}
 
     template <class V>
-    void operator()(V& p, V g, std::array<V, 1>& states) const {
-      V& m = states[0];
+    void operator()(V& p, V g, std::array<V, 1>& state) const {
+      V& m = state[0];
       g = g + V(decay) * p;
       if (moves) {
         m = V(momentum) * m + V(fresh) * g;
