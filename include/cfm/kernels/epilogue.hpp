@@ -39,7 +39,7 @@ struct Bias {
   }
   void operator()(const OutputRow<T>& row) const {
     const T* const b = bias.data + row.first_column;
-    CFM_CALL(map_binary)(ops::Add{}, row.values, b, row.values, row.columns);
+    CFM_CALL(map_binary)(ops::Add{}, row.values, b, row.values, row.columns, false);
   }
 };
 
@@ -62,7 +62,7 @@ struct Residual {
   }
   void operator()(const OutputRow<T>& row) const {
     const T* const r = residual.row(row.row) + row.first_column;
-    CFM_CALL(map_binary)(ops::Add{}, row.values, r, row.values, row.columns);
+    CFM_CALL(map_binary)(ops::Add{}, row.values, r, row.values, row.columns, false);
   }
 };
 
@@ -76,7 +76,7 @@ struct Times {
   }
   void operator()(const OutputRow<T>& row) const {
     const T* const f = factor.row(row.row) + row.first_column;
-    CFM_CALL(map_binary)(ops::Mul{}, row.values, f, row.values, row.columns);
+    CFM_CALL(map_binary)(ops::Mul{}, row.values, f, row.values, row.columns, false);
   }
 };
 
@@ -90,7 +90,7 @@ struct SwiGlu {
     isa_detail::check_like_output(op, up, rows, columns);
   }
   void operator()(const OutputRow<T>& row) const {
-    CFM_CALL(map_unary)(ops::Silu{}, row.values, row.values, row.columns);
+    CFM_CALL(map_unary)(ops::Silu{}, row.values, row.values, row.columns, false);
     Times<T>{up}(row);
   }
 };
@@ -105,7 +105,7 @@ template <class T, class P>
 void apply_part(const P& part, const OutputRow<T>& row) {
   // Lambdas before rows: a generic one may not even be asked whether it takes a row.
   if constexpr (ActivationPart<P>)
-    CFM_CALL(map_unary)(part, row.values, row.values, row.columns);
+    CFM_CALL(map_unary)(part, row.values, row.values, row.columns, false);
   else if constexpr (LaneFunction<P, T>)
     map_chunk(row.columns, part, row.values, row.values);
   else

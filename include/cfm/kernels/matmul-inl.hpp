@@ -58,20 +58,22 @@ CFM_NAMESPACE_END
 #else
 #define CFM_KERNELS_MATMUL_TARGET
 #endif
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// c[MR, columns] = beta c + a b over kc terms. b: two full vectors for each term, ldb apart; c: the
-// first `columns` of them. Packed rows of a stand in groups of four terms, [kc / 4][MR][4], so that
-// packing them is plain copies and every broadcast has a constant address. GCC keeps the tile in
-// registers only if every loop over it is unrolled.
+// c[MR, two vectors] = beta c + a b over kc terms. b: two full vectors for each term, ldb apart.
+// Packed rows of a stand in groups of four terms, [kc / 4][MR][4], so that packing them is plain
+// copies and every broadcast has a constant address. GCC keeps the tile in registers only if every
+// loop over it is unrolled and nothing but whole vectors is stored: with tails in here it spilled
+// four sums a term at -O2, which cost 5 to 8 %.
 template <std::size_t MR, bool Packed, class T>
 HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Index a_col,
                             const T* HWY_RESTRICT b, Index ldb, T* HWY_RESTRICT c, Index ldc,
-                            Index columns, T beta) {
+                            T beta) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
@@ -86,6 +88,12 @@ HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Inde
       acc[i][1] = hn::MulAdd(v, b1, acc[i][1]);
     }
   };
+  // A large c comes from far: asked for now, it is here when the sums are. Worth a tenth at 1024^3.
+  for (std::size_t i = 0; i < MR; ++i) {
+    const T* const row = c + static_cast<Index>(i) * ldc;
+    hwy::Prefetch(row);
+    hwy::Prefetch(row + 2 * lanes - 1);
+  }
   Index k = 0;
   for (; k + 4 <= kc; k += 4) {
     HWY_UNROLL(4) for (Index u = 0; u < 4; ++u) term(a + u * a_col, b + u * ldb);
@@ -93,43 +101,52 @@ HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Inde
     b += 4 * ldb;
   }
   for (; k < kc; ++k, a += a_col, b += ldb) term(a, b);
-  if (beta != T{0}) {
-    const V scale = hn::Set(d, beta);
+  if (beta == T{0}) {
     HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
       T* const row = c + static_cast<Index>(i) * ldc;
-      const V c0 = columns >= lanes ? hn::LoadU(d, row) : load_n(d, row, columns);
-      const V c1 = columns >= 2 * lanes ? hn::LoadU(d, row + lanes)
-                   : columns > lanes    ? load_n(d, row + lanes, columns - lanes)
-                                        : hn::Zero(d);
-      acc[i][0] = hn::MulAdd(scale, c0, acc[i][0]);
-      acc[i][1] = hn::MulAdd(scale, c1, acc[i][1]);
-    }
-  }
-  HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
-    T* const row = c + static_cast<Index>(i) * ldc;
-    if (columns >= 2 * lanes) {
       hn::StoreU(acc[i][0], d, row);
       hn::StoreU(acc[i][1], d, row + lanes);
-    } else if (columns >= lanes) {
-      hn::StoreU(acc[i][0], d, row);
-      if (columns > lanes) store_n(d, acc[i][1], row + lanes, columns - lanes);
-    } else {
-      store_n(d, acc[i][0], row, columns);
     }
+    return;
+  }
+  const V scale = hn::Set(d, beta);
+  HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
+    T* const row = c + static_cast<Index>(i) * ldc;
+    hn::StoreU(hn::MulAdd(scale, hn::LoadU(d, row), acc[i][0]), d, row);
+    hn::StoreU(hn::MulAdd(scale, hn::LoadU(d, row + lanes), acc[i][1]), d, row + lanes);
   }
 }
 
 template <bool Packed, class T>
+inline void gemm_full_tile(Index rows, Index kc, const T* a, Index a_row, Index a_col, const T* b,
+                           Index ldb, T* c, Index ldc, T beta) {
+  switch (rows) {
+    case 1: return gemm_tile<1, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+    case 2: return gemm_tile<2, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+    case 3: return gemm_tile<3, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+    case 4: return gemm_tile<4, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+    case 5: return gemm_tile<5, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+    default: return gemm_tile<6, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+  }
+}
+
+// The same for the first `columns` of the tile, which c may end behind.
+template <bool Packed, class T>
 inline void gemm_tile_of(Index rows, Index kc, const T* a, Index a_row, Index a_col, const T* b,
                          Index ldb, T* c, Index ldc, Index columns, T beta) {
-  switch (rows) {
-    case 1: return gemm_tile<1, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 2: return gemm_tile<2, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 3: return gemm_tile<3, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 4: return gemm_tile<4, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    case 5: return gemm_tile<5, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-    default: return gemm_tile<6, Packed>(kc, a, a_row, a_col, b, ldb, c, ldc, columns, beta);
-  }
+  const hn::ScalableTag<T> d;
+  const Index width = 2 * static_cast<Index>(hn::Lanes(d));
+  if (columns >= width)
+    return gemm_full_tile<Packed>(rows, kc, a, a_row, a_col, b, ldb, c, ldc, beta);
+  HWY_ALIGN T tile[detail::gemm_rows * 2 * hn::MaxLanes(d)];
+  gemm_full_tile<Packed>(rows, kc, a, a_row, a_col, b, ldb, tile, width, T{0});
+  const auto scale = hn::Set(d, beta);
+  for (Index r = 0; r < rows; ++r)
+    each_vector<T>(columns, [&](Index i, Index count) HWY_ATTR {
+      auto v = hn::Load(d, tile + r * width + i);
+      if (beta != T{0}) v = hn::MulAdd(scale, load_some(d, c + r * ldc + i, count), v);
+      store_some(d, v, c + r * ldc + i, count);
+    });
 }
 
 // Columns of a panel.
@@ -143,8 +160,8 @@ constexpr Index gemm_packed_a(Index m, Index kc) { return m * ((kc + 3) / 4 * 4)
 
 // Vectors of four floats exist, and so do shuffles.
 template <class T>
-inline constexpr bool four_floats = std::is_same_v<T, float>&& block_of(hn::ScalableTag<float>()) ==
-                                    4;
+inline constexpr bool four_floats =
+    std::is_same_v<T, float> && block_of(hn::ScalableTag<float>()) == 4;
 
 // Rows of a, six by six, each group as [kc / 4][rows of the group][4]. Where kc is no multiple of
 // four, the last places stay unwritten, and the tiles do not read them.

@@ -129,7 +129,7 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
     const T* row[six];
     for (Index r = 0; r < n; ++r)
       row[r] = dense_rows<T>(call.q, batch, places[r].head, places[r].query, 1,
-                             wide_q.data() + r * width)
+                             wide_q.data() == nullptr ? nullptr : wide_q.data() + r * width)
                    .data;
     CFM_CALL(attention_pack_queries)
     (n, width, row, call.scale, packed_q.data() + tile * six * padded);
