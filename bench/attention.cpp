@@ -1,115 +1,103 @@
-/// @file  Flash attention against the plain formula on our own products, and its backward pass; one
-///        thread, in one process.
-#include <cfm/exec/thread_limit.hpp>
+/// @file  Flash attention, forward and with its backward pass, counted on the work that the mask needs.
+#include <memory>
+
 #include <cfm/kernels/attention_backward.hpp>
 #include <cfm/kernels/matmul.hpp>
 #include <cfm/kernels/softmax.hpp>
 
-#include "probe.hpp"
+#include "remote.hpp"
 
 namespace {
 
-cfm::Tensor normals(cfm::Index n, cfm::Index width, std::uint64_t seed) {
-  cfm::Tensor out = cfm::Tensor::empty({1, 1, n, width});
-  cfm::Rng rng(seed);
-  for (float& x : out.span<float>()) x = static_cast<float>(rng.normal());
-  return out;
-}
+using cfm::Index;
+using cfm::Tensor;
+using cfm::bench::Race;
+using cfm::bench::Races;
 
-template <class Mask>
-void compare(const char* name, cfm::Index n, cfm::Index width, const Mask& mask, double share) {
-  const cfm::Tensor q = normals(n, width, 1), k = normals(n, width, 2), v = normals(n, width, 3);
-  const cfm::Tensor visible = [&] {  // 0 or -infinity
-    cfm::Tensor out = cfm::Tensor::zeros({n, n});
-    for (cfm::Index i = 0; i < n; ++i) {
-      const cfm::KeyRange range = mask(cfm::QueryPlace{0, i, n, n});
-      for (cfm::Index j = 0; j < n; ++j)
-        if (j < range.begin || j >= range.end)
-          out.view<float, 2>()(i, j) = -std::numeric_limits<float>::infinity();
+struct Operands {
+  Tensor q, k, v, g, out, logsumexp, dq, dk, dv;
+
+  Operands(Index heads, Index n, Index width) {
+    cfm::Rng rng(1);
+    for (Tensor* t : {&q, &k, &v, &g}) {
+      *t = Tensor::empty({1, heads, n, width});
+      for (float& x : t->span<float>()) x = static_cast<float>(rng.normal());
     }
-    return out;
-  }();
-  cfm::Tensor ours = cfm::Tensor::empty({1, 1, n, width}), theirs;
-  const auto run = [&] {
-    cfm::flash_attention(q.view<float, 4>(), k.view<float, 4>(), v.view<float, 4>(),
-                         ours.view<float, 4>(), mask);
-  };
-  const auto naive = [&] {
-    cfm::Tensor s = cfm::matmul(q.reshape({n, width}), k.reshape({n, width}).transpose(0, 1));
-    const float scale = 1 / std::sqrt(static_cast<float>(width));
-    const auto scores = s.span<float>();
-    const auto hidden = visible.span<float>();
-    for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = scores[i] * scale + hidden[i];
-    theirs = cfm::matmul(cfm::softmax(s, 1), v.reshape({n, width}));
-  };
-  run();
-  naive();
-  cfm::bench::verify(name, ours.span<float>().data(), theirs.span<float>().data(),
-                     static_cast<std::size_t>(n * width), 1e-5f);
-  const double flops = 4.0 * share * static_cast<double>(n * n * width);
-  const int repeat = static_cast<int>(std::max(1.0, 2e8 / flops));
-  const auto rate = [&](const auto& f) {
-    return repeat * flops / cfm::bench::fastest(5, [&] {
-             for (int i = 0; i < repeat; ++i) f();
-           });
-  };
-  const double limit = cfm::bench::multiply_add_rate();
-  cfm::bench::report(cfm::concat(name, " n ", n, " width ", width), rate(run), rate(naive), limit,
-                     "GFLOP/s");
-}
-
-// Both passes of two heads; five products count as the backward pass, two as the forward pass.
-template <class Mask>
-void both_passes(const char* name, cfm::Index n, cfm::Index width, const Mask& mask, double share) {
-  const auto input = [&](std::uint64_t seed) {
-    return normals(2 * n, width, seed).reshape({1, 2, n, width});
-  };
-  const cfm::Tensor q = input(1), k = input(2), v = input(3), g = input(4);
-  cfm::AttentionResult r = cfm::flash_attention_result(q, k, v, mask);
-  cfm::Tensor dq = cfm::Tensor::empty(q.shape()), dk = dq.clone(), dv = dq.clone();
-  const cfm::AttentionSaved<float> saved{q.view<float, 4>(),
-                                         k.view<float, 4>(),
-                                         v.view<float, 4>(),
-                                         std::as_const(r.out).view<float, 4>(),
-                                         std::as_const(r.logsumexp).view<float, 3>(),
-                                         g.view<float, 4>()};
-  cfm::Tensor out = cfm::Tensor::empty(q.shape());
-  double forward = 1e9, backward = 1e9, limit = 0;
-  for (int round = 0; round < 4; ++round) {  // interleaved: the machine's speed drifts
-    limit = std::max(limit, cfm::bench::multiply_add_rate());
-    forward = std::min(forward, cfm::bench::fastest(2, [&] {
-                         cfm::flash_attention(q.view<float, 4>(), k.view<float, 4>(),
-                                              v.view<float, 4>(), out.view<float, 4>(), mask);
-                       }));
-    backward =
-        std::min(backward, cfm::bench::fastest(2, [&] {
-                   cfm::flash_attention_backward<float>(
-                       saved, dq.view<float, 4>(), dk.view<float, 4>(), dv.view<float, 4>(), mask);
-                 }));
+    for (Tensor* t : {&out, &dq, &dk, &dv}) *t = Tensor::empty({1, heads, n, width});
+    logsumexp = Tensor::empty({1, heads, n});
   }
-  const double flops = 8.0 * share * static_cast<double>(n * n * width);
-  std::printf(
-      "%s n %lld width %lld: forward %.1f GFLOP/s (%.0f %% of the limit), backward %.1f "
-      "(%.0f %%), both %.2f ms\n",
-      name, static_cast<long long>(n), static_cast<long long>(width), flops / forward / 1e9,
-      100 * flops / forward / limit, 2.5 * flops / backward / 1e9, 250 * flops / backward / limit,
-      1e3 * (forward + backward));
+  static cfm::View<const float, 4> in(const Tensor& t) { return t.view<float, 4>(); }
+
+  template <class Mask>
+  void forward(const Mask& mask) {
+    cfm::flash_attention<float>(in(q), in(k), in(v), out.view<float, 4>(), mask, {},
+                                {.logsumexp = logsumexp.view<float, 3>()});
+  }
+  template <class Mask>
+  void backward(const Mask& mask) {
+    const Tensor& lse = logsumexp;
+    cfm::flash_attention_backward<float>({in(q), in(k), in(v), in(out), lse.view<float, 3>(), in(g)},
+                                         dq.view<float, 4>(), dk.view<float, 4>(),
+                                         dv.view<float, 4>(), mask);
+  }
+
+  // The first head by the formula.
+  template <class Mask>
+  void check(const Mask& mask) const {
+    const Index n = q.size(2), width = q.size(3);
+    const auto head = [](const Tensor& t) { return t.select(0, 0).select(0, 0); };
+    Tensor s = cfm::matmul(head(q), head(k).transpose(0, 1));
+    for (Index i = 0; i < n; ++i) {
+      const cfm::KeyRange range = mask(cfm::QueryPlace{0, i, n, n});
+      for (Index j = 0; j < n; ++j) {
+        float& x = s.view<float, 2>()(i, j);
+        x = j < range.begin || j >= range.end ? -std::numeric_limits<float>::infinity()
+                                              : x / std::sqrt(static_cast<float>(width));
+      }
+    }
+    const Tensor want = cfm::matmul(cfm::softmax(s, 1), head(v));
+    cfm::bench::verify("attention", out.data<float>(), want.data<float>(),
+                       static_cast<std::size_t>(n * width), 1e-5f);
+  }
+};
+
+// Two products forward, five backward.
+template <class Mask>
+void attention(Races& races, Index n, Index width, const Mask& mask, bool causal, bool train) {
+  constexpr Index heads = 4;
+  const double share = causal ? 0.5 + 0.5 / static_cast<double>(n) : 1;
+  const double flops = (train ? 14.0 : 4.0) * share * static_cast<double>(heads * n * n * width);
+  const double bytes = (train ? 12.0 : 4.0) * 4 * static_cast<double>(heads * n * width);
+  const std::string name = cfm::concat("attention", train ? " both" : "", causal ? " causal" : "");
+  races.add({name, cfm::concat("n ", n, " width ", width), flops, bytes}, [&](Race& race) {
+    auto o = std::make_shared<Operands>(heads, n, width);
+    o->forward(mask);
+    o->check(mask);
+    race.ours([o, mask, train] {
+      o->forward(mask);
+      if (train) o->backward(mask);
+    });
+    cfm::Json request;
+    request.set("workload", "attention");
+    request.set("batch", 1);
+    request.set("heads", heads);
+    request.set("n", n);
+    request.set("width", width);
+    if (causal) request.set("causal", true);
+    if (train) request.set("train", true);
+    cfm::bench::add_remotes(race, request);
+  });
 }
 
 }  // namespace
 
-int main() {
-  cfm::ThreadLimit one(1);
-  one.run([&] {
-    for (cfm::Index width : {64, 128})
-      for (cfm::Index n : {512, 1024, 2048, 4096}) {
-        compare("all keys", n, width, cfm::AllKeys{}, 1);
-        compare("causal", n, width, cfm::Causal{}, 0.5 + 0.5 / static_cast<double>(n));
-      }
-    for (cfm::Index width : {64, 128})
-      for (cfm::Index n : {512, 1024, 2048}) {
-        both_passes("all keys", n, width, cfm::AllKeys{}, 1);
-        both_passes("causal", n, width, cfm::Causal{}, 0.5 + 0.5 / static_cast<double>(n));
-      }
+int main(int argc, char** argv) {
+  return cfm::bench::races(argc, argv, [](Races& races) {
+    for (const bool train : {false, true})
+      for (Index width : {64, 128})
+        for (Index n : {512, 1024, 2048, 4096}) {
+          attention(races, n, width, cfm::AllKeys{}, false, train);
+          attention(races, n, width, cfm::Causal{}, true, train);
+        }
   });
 }

@@ -1,11 +1,10 @@
 /// @file  Attention of one and of a few queries over long caches that come from memory, one thread:
-///        bytes of keys and values a second beside the rate at which they can be read.
+///        bytes of keys and values a second.
 #include <memory>
 
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/kernels/decode_attention.hpp>
 
-#include "probe.hpp"
+#include "remote.hpp"
 
 namespace {
 
@@ -46,51 +45,62 @@ struct Caches {
   Tensor table;
 };
 
+// Bytes of keys and values a second. The peer has as many caches and takes turns too.
 template <class S>
-void measure(Index heads, Index kv_heads, Index queries, Index keys, Index width) {
+void decode(cfm::bench::Races& races, Index heads, Index kv_heads, Index queries, Index keys,
+            Index width, bool paged) {
   const double bytes = static_cast<double>(2 * kv_heads * keys * width) * sizeof(S);
   const Index count = std::max<Index>(2, static_cast<Index>(256e6 / bytes));
-  Caches<S> caches(count, kv_heads, keys, width);
-  const Tensor q = Tensor::full({1, heads, queries, width}, 0.3);
-  Tensor out = Tensor::empty({1, heads, queries, width});
-  const auto rate = [&](const auto& cache_of) {
-    const double seconds = cfm::bench::fastest(5, [&] {
-      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-        cfm::decode_attention<float>(q.view<float, 4>(), cache_of(i), out.view<float, 4>());
-    });
-    const std::vector<float> want(static_cast<std::size_t>(out.size()), 0.5f);
-    cfm::bench::verify("decode", out.span<float>().data(), want.data(), want.size(), 1e-5f);
-    return static_cast<double>(count) * bytes / seconds;
-  };
-  double flat = 0, paged = 0, limit = 0;
-  for (int round = 0; round < 3; ++round) {  // interleaved: the machine's speed drifts
-    limit = std::max(limit, cfm::bench::stream_rate());
-    flat = std::max(flat, rate([&](std::size_t i) { return caches.flat(i); }));
-    paged = std::max(paged, rate([&](std::size_t i) { return caches.paged(i); }));
-  }
-  std::printf(
-      "%-4s heads %2lld of %2lld queries %lld keys %5lld width %3lld: %6.2f GB/s, pages of "
-      "%lld %6.2f, read limit %6.2f: %3.0f %% and %3.0f %%\n",
-      cfm::name(cfm::dtype_of<S>).data(), static_cast<long long>(heads),
-      static_cast<long long>(kv_heads), static_cast<long long>(queries),
-      static_cast<long long>(keys), static_cast<long long>(width), flat / 1e9,
-      static_cast<long long>(page), paged / 1e9, limit / 1e9, 100 * flat / limit,
-      100 * paged / limit);
+  const std::string name = cfm::concat("decode ", cfm::name(cfm::dtype_of<S>), paged ? " pages" : "");
+  const std::string shape =
+      cfm::concat(heads, "/", kv_heads, " heads ", queries, " x ", keys, " x ", width);
+  races.add({name, shape, 0, bytes}, [&](cfm::bench::Race& race) {
+    struct State {
+      Caches<S> caches;
+      Tensor q, out;
+      std::size_t next = 0;
+    };
+    const auto state = std::make_shared<State>(State{Caches<S>(count, kv_heads, keys, width),
+                                                     Tensor::full({1, heads, queries, width}, 0.3),
+                                                     Tensor::empty({1, heads, queries, width})});
+    const auto ours = [=] {
+      State& s = *state;
+      const auto q = std::as_const(s.q).template view<float, 4>();
+      const std::size_t i = s.next++ % static_cast<std::size_t>(count);
+      if (paged)
+        cfm::decode_attention<float>(q, s.caches.paged(i), s.out.template view<float, 4>());
+      else
+        cfm::decode_attention<float>(q, s.caches.flat(i), s.out.template view<float, 4>());
+    };
+    ours();
+    const std::vector<float> want(static_cast<std::size_t>(state->out.size()), 0.5f);
+    cfm::bench::verify("decode", std::as_const(state->out).template data<float>(), want.data(),
+                       want.size(), 1e-5f);
+    race.ours(ours);
+    cfm::Json request;
+    request.set("workload", "decode");
+    request.set("heads", heads);
+    request.set("kv_heads", kv_heads);
+    request.set("queries", queries);
+    request.set("keys", keys);
+    request.set("width", width);
+    request.set("dtype", cfm::name(cfm::dtype_of<S>));
+    request.set("count", count);
+    if (!paged) cfm::bench::add_remotes(race, request);
+  });
 }
 
 }  // namespace
 
-int main() {
-  cfm::ThreadLimit one(1);
-  one.run([&] {
-    for (Index width : {64, 128}) {
-      measure<float>(8, 8, 1, 4096, width);
-      measure<float>(32, 8, 1, 4096, width);
-      measure<float>(8, 8, 8, 4096, width);
-      measure<cfm::bf16>(8, 8, 1, 4096, width);
-      measure<cfm::f16>(8, 8, 1, 4096, width);
-      measure<cfm::f16>(32, 8, 1, 4096, width);
-    }
-    measure<cfm::f16>(8, 8, 1, 65536, 128);
+int main(int argc, char** argv) {
+  return cfm::bench::races(argc, argv, [](cfm::bench::Races& races) {
+    for (const bool paged : {false, true})
+      for (Index width : {64, 128}) {
+        decode<float>(races, 8, 8, 1, 4096, width, paged);
+        decode<float>(races, 32, 8, 1, 4096, width, paged);
+        decode<cfm::bf16>(races, 8, 8, 1, 4096, width, paged);
+        decode<cfm::f16>(races, 8, 8, 1, 4096, width, paged);
+      }
+    decode<float>(races, 8, 8, 8, 4096, 64, false);
   });
 }

@@ -23,7 +23,7 @@ def tensors(*shapes, grad=False):
     return [torch.randn(*s, requires_grad=grad) for s in shapes]
 
 
-def matmul(m, n, k, transposed=False):
+def matmul(m, n, k, transposed=False, packed=False):
     a, b = tensors((m, k), (n, k) if transposed else (k, n))
     out = torch.empty(m, n)
     right = b.t() if transposed else b
@@ -43,6 +43,18 @@ def attention(batch, heads, n, width, causal=False, train=False, keys=None, kv_h
     return run
 
 
+def decode(heads, kv_heads, queries, keys, width, dtype, count):
+    kind = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[dtype]
+    q = torch.randn(1, heads, queries, width).to(kind)
+    caches = [[torch.randn(1, kv_heads, keys, width).to(kind) for _ in "kv"] for _ in range(count)]
+
+    def run(state=[0]):
+        k, v = caches[state[0] % count]
+        state[0] += 1
+        F.scaled_dot_product_attention(q, k, v, enable_gqa=heads != kv_heads)
+    return run
+
+
 def rows(kind, rows, n, train=False):
     x, w, b = tensors((rows, n), (n,), (n,), grad=train)
     dy, = tensors((rows, n))
@@ -57,6 +69,7 @@ def rows(kind, rows, n, train=False):
         "gelu_tanh": lambda: F.gelu(x, approximate="tanh"),
         "silu": lambda: F.silu(x),
         "tanh": lambda: torch.tanh(x),
+        "sigmoid": lambda: torch.sigmoid(x),
         "exp": lambda: torch.exp(x),
         "dropout": lambda: F.dropout(x, 0.1, True),
         "cumsum": lambda: torch.cumsum(x, -1),
@@ -74,7 +87,7 @@ def rows(kind, rows, n, train=False):
     return run
 
 
-def adamw(n, count=1):
+def adamw(n, count):
     parameters = tensors(*[(n,)] * count, grad=True)
     for p in parameters:
         p.grad = torch.randn(n)
@@ -82,8 +95,7 @@ def adamw(n, count=1):
 
 
 def encoder_step(layers, width, heads, seq, batch):
-    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True,
-                                             norm_first=True)
+    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, batch_first=True)
     model = torch.nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     x, target = tensors(*[(batch, seq, width)] * 2)
@@ -95,13 +107,25 @@ def encoder_step(layers, width, heads, seq, batch):
     return run
 
 
+def encoder_forward(layers, width, heads, seq, batch):
+    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, batch_first=True)
+    model = torch.nn.TransformerEncoder(layer, layers, enable_nested_tensor=False).eval()
+    x, = tensors((batch, seq, width))
+
+    def run():
+        with torch.inference_mode():
+            model(x)
+    return run
+
+
 def small_add(record=False):
     a, b = tensors((4, 4), (4, 4), grad=record)
     return lambda: a + b
 
 
-MAKERS = {"matmul": matmul, "attention": attention, "rows": rows, "adamw": adamw,
-          "encoder_step": encoder_step, "small_add": small_add}
+MAKERS = {"matmul": matmul, "attention": attention, "decode": decode, "rows": rows, "adamw": adamw,
+          "encoder_step": encoder_step, "encoder_forward": encoder_forward,
+          "small_add": small_add}
 
 
 @functools.lru_cache(maxsize=2)

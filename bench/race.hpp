@@ -28,11 +28,21 @@
 
 namespace cfm::bench {
 
+/// The bandwidth that a workload without operations is held against: what moves how.
+enum class Traffic { read, copy, update };
+
 /// What is raced. Its limit is the multiply-add rate if it has `flops`, else the bandwidth.
 struct Workload {
   std::string workload, shape;
   double flops = 0;  ///< of one run
   double bytes = 0;  ///< that one run has to move; with flops: for the roofline picture
+  Traffic traffic = Traffic::read;
+
+  double limit() const {
+    if (flops > 0) return multiply_add_rate();
+    if (traffic == Traffic::read) return stream_rate();
+    return traffic == Traffic::copy ? copy_rate() : update_rate();
+  }
 };
 
 /// One side: runs n times, returns the seconds that this took.
@@ -100,8 +110,8 @@ class Races {
       side.repeat = static_cast<int>(std::clamp(burst / once, 1.0, 1e6));
     }
     std::vector<double> limits;
-    for (int round = 0; round < (quick_ ? 5 : 15); ++round) {
-      limits.push_back(w.flops > 0 ? multiply_add_rate() : stream_rate());
+    for (int round = 0; round < (quick_ ? 5 : 11); ++round) {
+      limits.push_back(w.limit());
       for (Contender& side : sides) side.seconds.push_back(side.run(side.repeat) / side.repeat);
     }
     report(w, sides, limits);

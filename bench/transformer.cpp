@@ -1,9 +1,8 @@
 /// @file  Training steps of a transformer encoder: time, share of the multiply-adds, memory, and a
 ///        server for peers.
 ///
-///   transformer              steps of 4 layers, d 256, 4 heads, 256 positions, batch 8
-///   transformer --serve DIR  writes model, input and target to DIR, then answers each line of
-///   stdin
+///   transformer [..]         races steps of 4 layers, d 256, 4 heads, 256 positions, batch 8
+///   transformer --serve DIR  writes model, input and target to DIR, then answers each line
 ///                            with seconds: "step", "forward"; "check" with the loss of the next
 ///                            step, "rate" with multiply-adds. bench/transformer_torch.py asks.
 
@@ -22,7 +21,7 @@
 #include <cfm/nn/transformer.hpp>
 #include <cfm/train/adam.hpp>
 
-#include "probe.hpp"
+#include "remote.hpp"
 
 namespace {
 
@@ -111,45 +110,44 @@ void serve(const std::filesystem::path& folder) {
   }
 }
 
-void table() {
-  std::printf("%d layers, d %d, %d heads, hidden %d, %d positions, batch %d, one thread\n",
-              static_cast<int>(layers), static_cast<int>(dim), static_cast<int>(heads),
-              static_cast<int>(hidden), static_cast<int>(positions), static_cast<int>(batch));
-  for (const bool checkpoint : {false, true}) {
-    Trainer trainer(checkpoint);
+void step_race(cfm::bench::Races& races, const char* name, bool checkpoint, bool train) {
+  const double flops = (train ? 3 : 1) * forward_flops;
+  races.add({name, "4 x 256, 8 x 256 positions", flops, 0}, [&](cfm::bench::Race& race) {
+    const auto trainer = std::make_shared<Trainer>(checkpoint);
+    trainer->step();
     cfm::BufferPool& pool = cfm::BufferPool::instance();
-    trainer.step();
     pool.reset_peak();
-    double step = 1e30, forward = 1e30, share = 0, forward_share = 0;
-    for (int round = 0; round < 7; ++round) {
-      const double rate = cfm::bench::multiply_add_rate();
-      const double begin = cpu_seconds();
-      trainer.step();
-      const double seconds = cpu_seconds() - begin, inference = trainer.forward();
-      step = std::min(step, seconds);
-      forward = std::min(forward, inference);
-      share = std::max(share, 3 * forward_flops / seconds / rate);
-      forward_share = std::max(forward_share, forward_flops / inference / rate);
-    }
-    std::printf(
-        "%-12s step %6.1f ms, %3.0f %% of multiply-adds; forward %6.1f ms, %3.0f %%; "
-        "tensors %5.1f MB, resident %5.1f MB\n",
-        checkpoint ? "checkpointed" : "plain", 1e3 * step, 100 * share, 1e3 * forward,
-        100 * forward_share, static_cast<double>(pool.usage().peak) / 1e6, peak_resident());
-  }
+    trainer->step();
+    std::printf("%s: tensors %.1f MB at the peak of a step, resident %.1f MB\n", name,
+                static_cast<double>(pool.usage().peak) / 1e6, peak_resident());
+    if (train)
+      race.ours([=] { trainer->step(); });
+    else
+      race.ours([=] { trainer->forward(); });
+    cfm::Json request;
+    request.set("workload", train ? "encoder_step" : "encoder_forward");
+    request.set("layers", layers);
+    request.set("width", dim);
+    request.set("heads", heads);
+    request.set("seq", positions);
+    request.set("batch", batch);
+    if (!checkpoint) cfm::bench::add_remotes(race, request);
+  });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc != 3 || std::strcmp(argv[1], "--serve") != 0)
+    return cfm::bench::races(argc, argv, [](cfm::bench::Races& races) {
+      step_race(races, "encoder step", false, true);
+      step_race(races, "encoder forward", false, false);
+      step_race(races, "checkpointed step", true, true);
+    });
   try {
     cfm::ThreadLimit limit(1);
-    limit.run([&] {
-      if (argc == 3 && std::strcmp(argv[1], "--serve") == 0)
-        serve(argv[2]);
-      else
-        table();
-    });
+    limit.run([&] { serve(argv[2]); });
+    return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "transformer: %s\n", error.what());
     return 1;
