@@ -22,7 +22,7 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
-// A full vector of numbers stored as S. Exact; a signalling NaN becomes quiet.
+// A full vector of numbers stored as S. Exact; NaN stays NaN.
 template <class D, class S>
 HWY_INLINE hn::Vec<D> load_wide(D d, const S* p) {
   if constexpr (std::is_same_v<S, hn::TFromD<D>>) {
