@@ -11,6 +11,7 @@
 #include <cfm/core/scalar.hpp>
 #include <cfm/core/version.hpp>
 
+#include <cfm/tensor/bit_cast.hpp>
 #include <cfm/tensor/check.hpp>
 #include <cfm/tensor/compare.hpp>
 #include <cfm/tensor/copy.hpp>
@@ -27,6 +28,8 @@
 
 #include <cfm/exec/activation.hpp>
 #include <cfm/exec/batch.hpp>
+#include <cfm/exec/cache_sizes.hpp>
+#include <cfm/exec/dual.hpp>
 #include <cfm/exec/map.hpp>
 #include <cfm/exec/parallel.hpp>
 #include <cfm/exec/scalar_math.hpp>
@@ -58,27 +61,60 @@
 #include <cfm/kernels/accumulate.hpp>
 #include <cfm/kernels/attention.hpp>
 #include <cfm/kernels/attention_backward.hpp>
+#include <cfm/kernels/attention_bias.hpp>
+#include <cfm/kernels/attention_dropout.hpp>
 #include <cfm/kernels/attention_masks.hpp>
 #include <cfm/kernels/attention_scores.hpp>
 #include <cfm/kernels/batch_norm.hpp>
+#include <cfm/kernels/bitwise.hpp>
+#include <cfm/kernels/block_mask.hpp>
+#include <cfm/kernels/causal_conv.hpp>
 #include <cfm/kernels/compare.hpp>
+#include <cfm/kernels/decode_attention.hpp>
+#include <cfm/kernels/det.hpp>
+#include <cfm/kernels/dispatch.hpp>
+#include <cfm/kernels/dropout.hpp>
+#include <cfm/kernels/einsum.hpp>
 #include <cfm/kernels/elementwise.hpp>
+#include <cfm/kernels/epilogue.hpp>
 #include <cfm/kernels/gather.hpp>
+#include <cfm/kernels/integer_math.hpp>
+#include <cfm/kernels/kv_cache.hpp>
+#include <cfm/kernels/linear_attention.hpp>
 #include <cfm/kernels/loss.hpp>
 #include <cfm/kernels/map_rows.hpp>
 #include <cfm/kernels/matmul.hpp>
+#include <cfm/kernels/matmul_batched.hpp>
+#include <cfm/kernels/matmul_fused.hpp>
+#include <cfm/kernels/matmul_half.hpp>
+#include <cfm/kernels/matmul_packed.hpp>
+#include <cfm/kernels/nonzero.hpp>
 #include <cfm/kernels/norm.hpp>
+#include <cfm/kernels/one_hot.hpp>
 #include <cfm/kernels/ops.hpp>
+#include <cfm/kernels/output_row.hpp>
+#include <cfm/kernels/packed_matrix.hpp>
+#include <cfm/kernels/pad_modes.hpp>
 #include <cfm/kernels/pointwise.hpp>
+#include <cfm/kernels/quantize_linear.hpp>
 #include <cfm/kernels/rearrange.hpp>
 #include <cfm/kernels/reduce.hpp>
+#include <cfm/kernels/reverse_sequence.hpp>
+#include <cfm/kernels/rope.hpp>
 #include <cfm/kernels/sage.hpp>
+#include <cfm/kernels/saturate.hpp>
+#include <cfm/kernels/scan.hpp>
+#include <cfm/kernels/scatter.hpp>
 #include <cfm/kernels/segments.hpp>
 #include <cfm/kernels/softmax.hpp>
+#include <cfm/kernels/sort.hpp>
 #include <cfm/kernels/spmm.hpp>
 #include <cfm/kernels/sum_to.hpp>
 #include <cfm/kernels/take_along.hpp>
+#include <cfm/kernels/top_k.hpp>
 #include <cfm/kernels/transpose.hpp>
+#include <cfm/kernels/tree_mask.hpp>
+#include <cfm/kernels/unique.hpp>
 #include <cfm/kernels/weight_panels.hpp>
 
 #include <cfm/circuit/adder_labels.hpp>
@@ -107,6 +143,7 @@
 #include <cfm/circuit/strash.hpp>
 
 #include <cfm/autograd/arena.hpp>
+#include <cfm/autograd/checkpoint.hpp>
 #include <cfm/autograd/gradcheck.hpp>
 #include <cfm/autograd/ops_activation.hpp>
 #include <cfm/autograd/ops_aggregate.hpp>
@@ -117,7 +154,9 @@
 #include <cfm/autograd/ops_math.hpp>
 #include <cfm/autograd/ops_matmul.hpp>
 #include <cfm/autograd/ops_norm.hpp>
+#include <cfm/autograd/ops_order.hpp>
 #include <cfm/autograd/ops_reduce.hpp>
+#include <cfm/autograd/ops_rope.hpp>
 #include <cfm/autograd/ops_segment.hpp>
 #include <cfm/autograd/ops_shape.hpp>
 #include <cfm/autograd/ops_softmax.hpp>
@@ -127,9 +166,13 @@
 #include <cfm/autograd/var.hpp>
 
 #include <cfm/nn/activation.hpp>
+#include <cfm/nn/attention.hpp>
+#include <cfm/nn/attention_kernel.hpp>
+#include <cfm/nn/cached_attention.hpp>
 #include <cfm/nn/config.hpp>
 #include <cfm/nn/dropout.hpp>
 #include <cfm/nn/embedding.hpp>
+#include <cfm/nn/feed_forward.hpp>
 #include <cfm/nn/init.hpp>
 #include <cfm/nn/linear.hpp>
 #include <cfm/nn/mlp.hpp>
@@ -139,6 +182,8 @@
 #include <cfm/nn/recurrent_cell.hpp>
 #include <cfm/nn/sage_conv.hpp>
 #include <cfm/nn/serialize.hpp>
+#include <cfm/nn/transformer.hpp>
+#include <cfm/nn/transformer_layer.hpp>
 
 #include <cfm/train/adagrad.hpp>
 #include <cfm/train/adam.hpp>

@@ -27,7 +27,7 @@ std::vector<T> plain(const std::vector<T>& x, const PackedMatrix<S>& w, Index m,
 }
 
 template <class T>
-std::vector<T> rounded(const std::vector<float>& x) {
+std::vector<T> as_stored(const std::vector<float>& x) {
   std::vector<T> out;
   for (float v : x) out.push_back(T(v));
   return out;
@@ -103,7 +103,7 @@ TEST_CASE_TEMPLATE("packed product: results of 16 bits are rounded once, behind 
   const auto e = epilogue(Bias<float>{vector_view(bias.data(), n)}, ops::Gelu{});
   for (Index m : {1, 5, 16, 17, 100}) {
     CAPTURE(m);
-    const auto x = rounded<H>(normals<float>(m * k, 9));
+    const auto x = as_stored<H>(normals<float>(m * k, 9));
     std::vector<H> out(static_cast<std::size_t>(m * n), H(2.0f));
     matmul(matrix_view(x.data(), m, k), w, matrix_view(out.data(), m, n), e, 0.5f);
     auto want = plain(std::vector<float>(x.begin(), x.end()), w, m, 0.5f, 2.0f);

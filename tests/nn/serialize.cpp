@@ -11,6 +11,9 @@
 
 #include <cfm/nn/linear.hpp>
 
+#include "../test.hpp"
+#include "attention_cases.hpp"
+
 using namespace cfm;
 
 namespace {
@@ -51,18 +54,11 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
 };
 
-bool same_bits(const Tensor& a, const Tensor& b) {
-  const Tensor x = a.contiguous(), y = b.contiguous();
-  return x.shape() == y.shape() && x.dtype() == y.dtype() &&
-         std::memcmp(x.bytes(), y.bytes(),
-                     static_cast<std::size_t>(x.size() * size_of(x.dtype()))) == 0;
-}
-
-bool same_bits(const Net& a, const Net& b) {
+bool same_net(const Net& a, const Net& b) {
   const NamedTensors x = named_tensors(a), y = named_tensors(b);
   bool same = x.size() == y.size();
   for (std::size_t i = 0; same && i < x.size(); ++i)
-    same = x[i].first == y[i].first && same_bits(x[i].second, y[i].second);
+    same = x[i].first == y[i].first && test::same_bits(x[i].second, y[i].second);
   return same;
 }
 
@@ -80,7 +76,7 @@ TEST_CASE("save and load: the same bits, the configuration with them") {
   for (bool map : {false, true}) {
     const Net back = load<Net>(path, {.map = map});
     CHECK(back.config().layers == 3);
-    CHECK(same_bits(net, back));
+    CHECK(same_net(net, back));
   }
   const auto first = read_file(path);
   save(load<Net>(path), path);
@@ -89,7 +85,7 @@ TEST_CASE("save and load: the same bits, the configuration with them") {
   // Double precision comes back as it was.
   const Net precise = to(net, DType::f64);
   save(precise, path);
-  CHECK(same_bits(load<Net>(path), precise));
+  CHECK(same_net(load<Net>(path), precise));
 }
 
 TEST_CASE("load_into: writes into the memory that copies and optimizers share") {
@@ -98,9 +94,9 @@ TEST_CASE("load_into: writes into the memory that copies and optimizers share") 
   save(source, folder.path / "a");
   Net target({}, Rng(2));
   const Net copy = target;
-  CHECK(!same_bits(source, copy));
+  CHECK(!same_net(source, copy));
   load_into(target, folder.path / "a");
-  CHECK(same_bits(source, copy));
+  CHECK(same_net(source, copy));
 }
 
 TEST_CASE("load_into: says all that does not fit, and changes nothing") {
@@ -114,17 +110,17 @@ TEST_CASE("load_into: says all that does not fit, and changes nothing") {
         "file: does not fit the model: missing \"layers.0.bias\"; unexpected \"layers.0.offset\"; "
         "mismatched \"layers.0.weight\" is f32[4, 9], the model has f32[4, 3], "
         "\"layers.1.bias\" is f64[4], the model has f32[4]");
-  CHECK(same_bits(net, before));
+  CHECK(same_net(net, before));
   // Not strict: names may differ, shapes may not.
   CHECK(test::error_of<FormatError>(
             [&] { load_into(net, tensors, {.strict = false, .convert = true}); }) ==
         "tensors: does not fit the model: mismatched \"layers.0.weight\" is f32[4, 9], the model "
         "has f32[4, 3]");
-  CHECK(same_bits(net, before));
+  CHECK(same_net(net, before));
   tensors.erase(tensors.begin());
   load_into(net, tensors, {.strict = false, .convert = true});
-  CHECK(!same_bits(net, before));
-  CHECK(same_bits(net.layers[0].weight.value.value, before.layers[0].weight.value.value));
+  CHECK(!same_net(net, before));
+  CHECK(test::same_bits(net.layers[0].weight.value.value, before.layers[0].weight.value.value));
   CHECK(test::error_of<FormatError>([&] {
           load_into(net, {{"x", Tensor::zeros({1})}}, {.strict = false});
         }).find("missing \"layers.0.weight\"") != std::string::npos);
@@ -148,7 +144,7 @@ TEST_CASE("load_into: foreign names by a table") {
   const NamePair table[] = {{"layers.*.**", "encoder.*.**"}, {"steps", "extra.step.count"}};
   Net net({}, Rng(2));
   load_into(net, tensors, {.names = table});
-  CHECK(same_bits(net, source));
+  CHECK(same_net(net, source));
   const NamePair other[] = {{"layers.*.weight", "encoder.*.w"},
                             {"layers.*.bias", "encoder.*.bias"}};
   CHECK(test::error_of<FormatError>([&] {

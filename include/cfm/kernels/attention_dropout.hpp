@@ -1,10 +1,13 @@
 #pragma once
 /// @file  Dropout of attention weights: a function of the place, so that no mask is stored.
 
+#include <algorithm>
+#include <cmath>
+
 #include <cfm/core/error.hpp>
 #include <cfm/core/rng.hpp>
-#include <cfm/kernels/attention_dropout-inl.hpp>
 #include <cfm/kernels/attention_masks.hpp>
+#include <cfm/kernels/dropout-inl.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -25,17 +28,24 @@ inline void check_dropout(const AttentionDropout& dropout) {
             "attention dropout: the probability must be in [0, 1]", dropout.probability);
 }
 
-// What decides about the row of one query, `heads` of them in a sequence.
-inline detail::DropRow drop_row(const AttentionDropout& dropout, const QueryPlace& q, Index heads) {
-  const std::uint64_t seed = dropout.rng.seed(), stream = dropout.rng.stream();
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const double threshold = std::min(dropout.probability * 0x1p32, 4294967295.0);
-  const double kept = dropout.probability < 1 ? 1 / (1 - dropout.probability) : 0;
-  return {{low(seed), low(seed >> 32)},
-          {low(stream), low(stream >> 32)},
-          low(static_cast<std::uint64_t>((q.batch * heads + q.head) * q.queries + q.query)),
-          low(static_cast<std::uint64_t>(threshold)),
-          kept};
+// x[i] becomes 0 or grows, for key first + i of a query; `heads` of them in a sequence. The weights
+// of a query are elements row 2^32 + key of dropout (see there), row being the query's place in
+// [batch, heads, queries].
+template <class T>
+void drop_weights(const AttentionDropout& dropout, const QueryPlace& q, Index heads, Index first,
+                  Index n, T* x) {
+  constexpr Index tile = 512;
+  alignas(64) std::uint32_t words[tile];
+  const auto row = static_cast<std::uint64_t>((q.batch * heads + q.head) * q.queries + q.query);
+  const auto limit = static_cast<std::uint32_t>(std::ceil(dropout.probability * 0x1p24));
+  const T kept = dropout.probability < 1 ? static_cast<T>(1 / (1 - dropout.probability)) : T{0};
+  for (Index i = 0; i < n;) {
+    const Index begin = (first + i) % 4, count = std::min(n - i, tile - 4 - begin);
+    CFM_CALL(random_words)(dropout.rng, (row << 30) + static_cast<std::uint64_t>((first + i) / 4),
+                           (begin + count + 3) / 4, words);
+    CFM_CALL(drop_words)(x + i, words + begin, limit, kept, x + i, count, false);
+    i += count;
+  }
 }
 
 }  // namespace isa_detail

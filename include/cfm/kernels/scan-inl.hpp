@@ -61,20 +61,20 @@ inline void scan_few(Fold, const T* x, T* out, Index step, Index count, double& 
 }
 
 template <class D>
-HWY_INLINE hn::Vec<D> load_wide(D d, const float* p) {
+HWY_INLINE hn::Vec<D> load_doubles(D d, const float* p) {
   return hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), p));
 }
 template <class D>
-HWY_INLINE hn::Vec<D> load_wide(D d, const double* p) {
+HWY_INLINE hn::Vec<D> load_doubles(D d, const double* p) {
   return hn::LoadU(d, p);
 }
 template <class D>
-HWY_INLINE void store_wide(D, hn::Vec<D> v, float* p) {
+HWY_INLINE void store_from_doubles(D, hn::Vec<D> v, float* p) {
   const hn::Rebind<float, D> narrow;
   hn::StoreU(hn::DemoteTo(narrow, v), narrow, p);
 }
 template <class D>
-HWY_INLINE void store_wide(D d, hn::Vec<D> v, double* p) {
+HWY_INLINE void store_from_doubles(D d, hn::Vec<D> v, double* p) {
   hn::StoreU(v, d, p);
 }
 
@@ -94,13 +94,13 @@ inline Index scan_groups(D d, const T* x, T* out, Index n, double& total, bool e
   Index i = 0;
   for (; i + 4 <= n; i += 4) {
     const Index at = reverse ? n - 4 - i : i;
-    auto v = load_wide(d, x + at);
+    auto v = load_doubles(d, x + at);
     if (reverse) v = hn::Reverse(d, v);
     v = fold_lanes<Fold>(d, behind(v), v);
     v = fold_lanes<Fold>(d, hn::ConcatLowerLower(d, v, identity), v);
     auto y = fold_lanes<Fold>(d, sum, exclusive ? behind(v) : v);
     if (reverse) y = hn::Reverse(d, y);
-    store_wide(d, y, out + at);
+    store_from_doubles(d, y, out + at);
     sum = fold_lanes<Fold>(d, sum, hn::TableLookupLanes(v, last));
   }
   total = hn::GetLane(sum);
@@ -140,16 +140,16 @@ inline void scan_columns(Fold fold, const detail::ScanColumns<T>& a) {
     T* const shifted = a.exclusive ? out + a.out_stride : out;
     Index c = 0;
     for (; c + lanes <= a.width; c += lanes) {
-      const auto v0 = load_wide(d, x + c), v1 = load_wide(d, x + a.x_stride + c);
-      const auto v2 = load_wide(d, x + 2 * a.x_stride + c);
-      const auto v3 = load_wide(d, x + 3 * a.x_stride + c);
+      const auto v0 = load_doubles(d, x + c), v1 = load_doubles(d, x + a.x_stride + c);
+      const auto v2 = load_doubles(d, x + 2 * a.x_stride + c);
+      const auto v3 = load_doubles(d, x + 3 * a.x_stride + c);
       const auto total = hn::LoadU(d, totals + c), two = f(v0, v1);
-      if (a.exclusive) store_wide(d, total, out + c);
-      store_wide(d, f(total, v0), shifted + c);
-      store_wide(d, f(total, two), shifted + a.out_stride + c);
-      store_wide(d, f(total, f(v0, f(v1, v2))), shifted + 2 * a.out_stride + c);
+      if (a.exclusive) store_from_doubles(d, total, out + c);
+      store_from_doubles(d, f(total, v0), shifted + c);
+      store_from_doubles(d, f(total, two), shifted + a.out_stride + c);
+      store_from_doubles(d, f(total, f(v0, f(v1, v2))), shifted + 2 * a.out_stride + c);
       const auto all = f(total, f(two, f(v2, v3)));
-      if (!a.exclusive) store_wide(d, all, shifted + 3 * a.out_stride + c);
+      if (!a.exclusive) store_from_doubles(d, all, shifted + 3 * a.out_stride + c);
       hn::StoreU(all, d, totals + c);
     }
     for (; c < a.width; ++c) {

@@ -190,9 +190,9 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       for (Index p = 0, column = 0; p < count; column += parts[p].end - parts[p].begin, ++p) {
         const Index at = parts[p].begin, length = parts[p].end - at;
         if (call.dropout.probability > 0)
-          for (Index r = 0; r < n; ++r) CFM_CALL(drop_weights)
-        (drop_row(call.dropout, places[r], heads), at, length,
-         scores.data() + r * detail::attention_row + column);
+          for (Index r = 0; r < n; ++r)
+            drop_weights(call.dropout, places[r], heads, at, length,
+                         scores.data() + r * detail::attention_row + column);
         CFM_CALL(attention_values)(t.part(column, at - low, length, panel));
       }
     }

@@ -131,7 +131,7 @@ void attention_weigh_back(const detail::AttentionBack<T>& call, const Mask& mask
   if (call.dropout.probability > 0) {
     T factor[detail::attention_keys];
     std::fill_n(factor, n, T{1});
-    CFM_CALL(drop_weights)(drop_row(call.dropout, place, heads), from, n, factor);
+    drop_weights(call.dropout, place, heads, from, n, factor);
     for (Index j = 0; j < n; ++j) dp[j] *= factor[j];
     CFM_CALL(attention_row_back)(n, logsumexp, dot, scores, dp);
     for (Index j = 0; j < n; ++j) scores[j] *= factor[j];
