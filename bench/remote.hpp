@@ -4,6 +4,7 @@
 /// It says "ready <name>" and then answers a line {"workload": .., "repeat": n, ...} with the
 /// seconds that n runs took, or with "none" if it does not offer the workload.
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,12 +56,12 @@ class Remote {
  private:
   Remote(const std::string& program, const std::string& script) {
     int in[2], out[2];
-    if (pipe(in) != 0 || pipe(out) != 0) return;
+    // Closed in later children: a peer ends when nobody can write to it any more.
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return;
     child_ = fork();
     if (child_ == 0) {
       dup2(in[0], 0);
       dup2(out[1], 1);
-      for (int fd : {in[0], in[1], out[0], out[1]}) close(fd);
       execlp(program.c_str(), program.c_str(), script.c_str(), static_cast<char*>(nullptr));
       _exit(127);
     }
@@ -72,6 +73,7 @@ class Remote {
 
   std::optional<std::string> read_line() {
     std::string line;
+    if (from_ == nullptr) return std::nullopt;
     for (int c = std::fgetc(from_); c != '\n'; c = std::fgetc(from_)) {
       if (c == EOF) return std::nullopt;
       line += static_cast<char>(c);

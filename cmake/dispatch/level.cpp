@@ -18,8 +18,10 @@ struct Target {
   std::int64_t bit;  // Highway's
 };
 
+// Built for flags with more, the base has no name of its own here.
+constexpr bool scalar_base = HWY_STATIC_TARGET == HWY_SCALAR || HWY_STATIC_TARGET == HWY_EMU128;
 constexpr Target targets[] = {
-    {"scalar", Level::base, HWY_STATIC_TARGET},
+    {scalar_base ? "scalar" : "", Level::base, HWY_STATIC_TARGET},
 #if HWY_ARCH_X86
     {"sse4", Level::sse4, HWY_SSE4},
     {"avx2", Level::avx2, HWY_AVX2},
@@ -45,6 +47,9 @@ const Target& choose() {
                                               : "cfm::dispatch was built for flags with ",
                                   compiled(t) ? best->name : hwy::TargetName(HWY_STATIC_TARGET));
   }
+  if (std::string_view(wanted) == "scalar")
+    throw_error<UnsupportedError>("CFM_ISA=scalar: cfm::dispatch was built for flags with ",
+                                  hwy::TargetName(HWY_STATIC_TARGET));
   throw_error<UnsupportedError>("CFM_ISA=", wanted,
                                 ": no such target; it is scalar, sse4, avx2 or avx512");
 }

@@ -192,3 +192,18 @@ TEST_CASE("attention: the published gradients") {
                  {0.048702899, -0.099596915, -0.180122289, -0.146876015, 0.13141939, 0.24647293},
                  {1.231198505, 1.386279754, 0.725424045, 0.631709395, 0.430795335, 0.246898179}});
 }
+
+TEST_CASE("attention: dropout follows the tape of any operand, a bias that does not fit is refused") {
+  const Tensor q = random({1, 1, 4, 3}, 1), k = random({1, 1, 5, 3}, 2);
+  Tape tape({.training = true, .rng = Rng(3)});
+  const Var keys = tape.leaf(k);
+  const Var gone =
+      flash_attention(Var(q), keys, keys, AllKeys{}, PlainScores{}, {.dropout = 1.0});
+  for (const double x : gone.value().span<double>()) CHECK(x == 0);
+  const Var large = tape.leaf(random({1, 1, 8, 8}, 4));
+  CHECK_THROWS_AS(flash_attention(Var(q), keys, keys, AllKeys{}, large), ShapeError);
+}
+
+TEST_CASE("attention: a score of the distance that has no slope at 0") {
+  check_attention(Causal{}, [](auto s, auto d) { return s - sqrt(abs(d)) * 0.1f; });
+}

@@ -73,3 +73,14 @@ TEST_CASE("dual numbers: comparisons look at values, NaN is seen") {
   CHECK(all(a != b));
   CHECK(all(is_nan(Dual<double>(0.0) / Dual<double>(0.0))));
 }
+
+TEST_CASE_TEMPLATE("dual: what does not vary has no slope, even where the function has none", T,
+                   float, double) {
+  const Dual<T> zero(Batch<T>(T{0}));
+  for (const Dual<T>& y : {sqrt(zero), log(zero), log1p(Dual<T>(Batch<T>(T{-1})))})
+    CHECK(y.slope[0] == T{0});
+  const Dual<T> x(Batch<T>(T{2}), Batch<T>(T{3}));
+  const Dual<T> chosen = select(x.value > Batch<T>(T{1}), Batch<T>(T{-1}), x);
+  CHECK(chosen.value[0] == T{-1});
+  CHECK(chosen.slope[0] == T{0});
+}

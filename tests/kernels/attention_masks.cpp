@@ -63,6 +63,29 @@ TEST_CASE("attention masks: ranges are clamped, sinks that reach into the range 
   const detail::VisibleKeys keys(1, custom, &place);
   CHECK(keys.begin == 0);
   CHECK(keys.end == 5);
+  CHECK(keys.sinks == 0);
+  const KeyRange a{5, 10, 7}, b{8, 10, 9};  // 0 .. 10 both
+  CHECK((a & b) == KeyRange{0, 10, 0});
+}
+
+TEST_CASE("attention masks: a tile computes its sinks and its range, nothing between") {
+  const QueryPlace place{0, 1999, 2000, 2000};
+  const detail::VisibleKeys keys(1, SlidingWindow{99, 0, 4}, &place);
+  CHECK(keys.sees(0, 384));
+  CHECK(keys.first(0) == 0);
+  CHECK(keys.last(0, 384) == 4);
+  CHECK_FALSE(keys.sees(384, 768));
+  CHECK_FALSE(keys.sees(768, 1152));
+  CHECK(keys.sees(1536, 1920));
+  CHECK(keys.first(1536) == 1900);
+  CHECK(keys.last(1536, 1920) == 1920);
+  CHECK(keys.last(1920, 2000) == 2000);
+}
+
+TEST_CASE("attention masks: what a range hides") {
+  const QueryPlace place{0, 0, 1, 6};
+  const auto custom = [](const QueryPlace&) { return KeyRange{2, 3, 5}; };
+  const detail::VisibleKeys keys(1, custom, &place);
   float scores[6] = {};
   detail::hide_keys(custom, place, keys.row[0], 0, 6, scores);
   for (int i = 0; i < 6; ++i) CHECK((scores[i] == 0.0f) == (i < 5));

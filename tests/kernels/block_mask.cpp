@@ -45,3 +45,13 @@ TEST_CASE("block mask: layouts that do not fit are reported") {
   CHECK_THROWS_WITH_AS((BlockMask{mask.visible, 8, 48}({0, 0, 1, 4})),
                        doctest::Contains("multiples of 32"), Error);
 }
+
+TEST_CASE("block mask: sinks that a hidden first block does not cover stay visible") {
+  const bool blocks[] = {false, true, true, true};
+  const View<const bool, 3> visible{blocks, {1, 1, 4}, {4, 4, 1}};
+  const BothMasks both{SlidingWindow{10, 0, 40}, BlockMask{visible, 128, 32}};
+  const QueryPlace place{0, 127, 128, 128};
+  Index shown = 0;
+  for (Index key = 0; key < 128; ++key) shown += shows(both, place, key) ? 1 : 0;
+  CHECK(shown == 8 + 11);  // keys 32 .. 40 and the window
+}

@@ -32,3 +32,8 @@ TEST_CASE("det: singular, strided, refused") {
   CHECK_THROWS_AS(det(Tensor::ones({3})), ShapeError);
   CHECK_THROWS_AS(det(Tensor::ones({2, 2}, DType::i32)), TypeError);
 }
+
+TEST_CASE("det: NaN below the pivot is not lost") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(std::isnan(det(Tensor::from(std::vector<double>{0, 1, nan, 1}, {2, 2})).item<double>()));
+}

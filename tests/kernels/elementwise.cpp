@@ -113,3 +113,23 @@ TEST_CASE("elementwise: zero sizes, and the same bits for any number of threads"
     return std::vector<float>(y.span<float>().begin(), y.span<float>().end());
   });
 }
+
+TEST_CASE_TEMPLATE("activations: limits at infinities, slopes too", T, float, double) {
+  const T inf = std::numeric_limits<T>::infinity();
+  const Tensor x = Tensor::from(std::vector<T>{inf, -inf, T(2e13), T(-2e13), T(900), T(-900)}, {6});
+  const auto check = [&](const Tensor& y, T high, T low) {
+    const auto v = y.span<T>();
+    for (std::size_t i = 0; i < 6; i += 2) {
+      CHECK(v[i] == high);
+      CHECK(v[i + 1] == low);
+    }
+  };
+  for (const auto& y : {gelu(x), gelu_tanh(x), silu(x)}) {
+    CHECK(y.template span<T>()[0] == inf);
+    CHECK(y.template span<T>()[1] == 0);
+  }
+  const Tensor one = Tensor::ones({6}, x.dtype());
+  check(isa_detail::map_tensor("slope", ops::Slope<ops::Gelu>{}, one, x), 1, 0);
+  check(isa_detail::map_tensor("slope", ops::Slope<ops::GeluTanh>{}, one, x), 1, 0);
+  check(isa_detail::map_tensor("slope", ops::Slope<ops::Silu>{}, one, x), 1, 0);
+}

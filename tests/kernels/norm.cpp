@@ -134,3 +134,16 @@ TEST_CASE("norms: wrong sizes are reported; zero sizes; the same bits for any nu
     return all;
   });
 }
+
+TEST_CASE("layer norm: a long row of equal numbers has no variance, and is no NaN") {
+  const Index n = 65536;
+  for (const float value : {28097.0f, 60031.0f, 12345.678f, 3.3e8f}) {
+    const std::vector<float> x(static_cast<std::size_t>(n), value);
+    std::vector<float> out(x.size());
+    float mean[1], inv_std[1];
+    layer_norm<float>(matrix_view(x.data(), 1, n), {}, {}, matrix_view(out.data(), 1, n),
+                      vector_view(mean, 1), vector_view(inv_std, 1));
+    CHECK(std::isfinite(inv_std[0]));
+    CHECK(std::isfinite(out[0]));
+  }
+}

@@ -104,3 +104,17 @@ TEST_CASE("cached attention: errors") {
           cached_attention(x, x.slice(2, 0, 2), x, cache.views[0]);
         }).starts_with("cached_attention: wants [batch, heads, positions, width]"));
 }
+
+TEST_CASE("cached attention: operands that do not fit leave the cache alone") {
+  Caches<float> cache(1, 2, 1, 30, 8);
+  cache.grow(9);
+  const Tensor before = cache.keys[0].clone();
+  const Tensor k = noise({2, 1, 9, 8}, 2, DType::f32), v = noise({2, 1, 9, 8}, 3, DType::f32);
+  for (const Index batch : {1, 3}) {
+    const Tensor q = noise({batch, 1, 9, 8}, 1, DType::f32);
+    CHECK_THROWS_AS(cached_attention(q, k, v, cache.views[0]), ShapeError);
+  }
+  CHECK_THROWS_AS(cached_attention(noise({2, 1, 9, 7}, 1, DType::f32), k, v, cache.views[0]),
+                  ShapeError);
+  CHECK(same_bits(before, cache.keys[0]));
+}

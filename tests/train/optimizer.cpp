@@ -143,3 +143,16 @@ TEST_CASE("optimizers: what does not fit is named") {
   expect(other, "\"b.mean_square\" is f64[6], but the parameter is f64[2, 3]");
   expect({}, "\"updates\" is missing");
 }
+
+TEST_CASE("optimizers: a copy has a state of its own") {
+  Pair m;
+  Adam optimizer(m);
+  steps(optimizer, m, 0, 1);
+  Adam copy = optimizer;
+  const NamedTensors before = optimizer.state();
+  std::vector<Tensor> kept;
+  for (const auto& [name, value] : before) kept.push_back(value.clone());
+  steps(copy, m, 1, 3);
+  const NamedTensors after = optimizer.state();
+  for (std::size_t i = 0; i < after.size(); ++i) CHECK(same_bits(after[i].second, kept[i]));
+}

@@ -171,7 +171,11 @@ requires std::invocable < const F&, const std::conditional_t<true, Var, Inputs>
     return Var(std::move(values[0]), tape, slot);
   else {
     Result out;
-    for (Tensor& v : values) out.emplace_back(std::move(v), tape, slot++);
+    for (Tensor& v : values) {  // indices have no gradient
+      const bool floats = is_floating(v.dtype());
+      out.emplace_back(std::move(v), tape, floats ? slot : -1);
+      ++slot;
+    }
     return out;
   }
 }

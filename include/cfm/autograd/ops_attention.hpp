@@ -17,12 +17,13 @@ CFM_NAMESPACE_END
 CFM_ISA_NAMESPACE_BEGIN
 namespace isa_detail {
 
-// Dropout as the tape of x wants it.
-inline AttentionDropout tape_dropout(const Var& x, double probability) {
-  const AttentionDropout wanted{probability, Rng()};
-  check_dropout(wanted);
-  if (x.tape() == nullptr || !x.tape()->training() || probability == 0) return {};
-  return {probability, x.tape()->next_rng()};
+// Dropout as the tape of the operands wants it.
+inline AttentionDropout tape_dropout(std::initializer_list<const Var*> operands,
+                                     double probability) {
+  check_dropout({probability, Rng()});
+  Tape* const tape = detail::common_tape({operands.begin(), operands.size()});
+  if (tape == nullptr || !tape->training() || probability == 0) return {};
+  return {probability, tape->next_rng()};
 }
 
 // What the backward pass of attention keeps.
@@ -67,7 +68,7 @@ requires(!std::convertible_to<Score, Var>) Var
   });
   const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
   const Tensor vd = isa_detail::dense_rows_of(v.value());
-  const AttentionDropout dropout = isa_detail::tape_dropout(q, options.dropout);
+  const AttentionDropout dropout = isa_detail::tape_dropout({&q, &k, &v}, options.dropout);
   AttentionResult result = flash_attention_result(qd, kd, vd, mask, score, options.scale, dropout);
   isa_detail::SavedAttention saved{Saved(qd), Saved(kd), Saved(vd), Saved(result.out),
                                    Saved(result.logsumexp)};
@@ -93,9 +94,17 @@ Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask, 
             bias, q);
   CFM_CHECK(bias.dtype() == q.dtype(), "flash_attention: the bias must have the type of q",
             bias.dtype(), q.dtype());
+  CFM_CHECK(q.rank() == 4 && k.rank() == 4,
+            "flash_attention: wants [batch, heads, positions, width]", q.value(), k.value());
+  const Index wanted[4] = {q.value().size(0), q.value().size(1), q.value().size(2),
+                           k.value().size(2)};
+  for (int d = 0; d < 4; ++d)
+    CFM_CHECK(bias.value().size(d) == 1 || bias.value().size(d) == wanted[d],
+              "flash_attention: extents of the bias: 1 or [batch, heads, queries, keys]",
+              bias.value(), q.value(), k.value());
   const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
   const Tensor vd = isa_detail::dense_rows_of(v.value());
-  const AttentionDropout dropout = isa_detail::tape_dropout(q, options.dropout);
+  const AttentionDropout dropout = isa_detail::tape_dropout({&q, &k, &v, &bias}, options.dropout);
   AttentionResult result =
       visit_real(q.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
         return flash_attention_result(qd, kd, vd, mask,

@@ -50,6 +50,10 @@ Dual<T> select(BatchMask<T> mask, Dual<T> a, std::type_identity_t<Dual<T>> b) {
   return {select(mask, a.value, b.value), select(mask, a.slope, b.slope)};
 }
 template <Real T>
+Dual<T> select(BatchMask<T> mask, std::type_identity_t<Batch<T>> a, Dual<T> b) {
+  return select(mask, Dual<T>(a), b);
+}
+template <Real T>
 BatchMask<T> is_nan(Dual<T> x) {
   return is_nan(x.value);
 }
@@ -66,6 +70,15 @@ Dual<T> fma(Dual<T> a, std::type_identity_t<Dual<T>> b, std::type_identity_t<Dua
   return {fma(a.value, b.value, c.value), fma(a.slope, b.value, fma(a.value, b.slope, c.slope))};
 }
 
+namespace isa_detail {
+// slope / divisor, and 0 for what does not vary, whatever the divisor.
+template <Real T>
+Batch<T> slope_over(Batch<T> slope, Batch<T> divisor) {
+  const Batch<T> zero(T{0});
+  return select(slope == zero, zero, slope / divisor);
+}
+}  // namespace isa_detail
+
 template <Real T>
 Dual<T> abs(Dual<T> x) {
   return select(x.value < Batch<T>(T{0}), -x, x);
@@ -73,7 +86,7 @@ Dual<T> abs(Dual<T> x) {
 template <Real T>
 Dual<T> sqrt(Dual<T> x) {
   const Batch<T> y = sqrt(x.value);
-  return {y, x.slope / (y + y)};
+  return {y, isa_detail::slope_over(x.slope, y + y)};
 }
 template <Real T>
 Dual<T> floor(Dual<T> x) {
@@ -102,11 +115,11 @@ Dual<T> expm1(Dual<T> x) {
 }
 template <Real T>
 Dual<T> log(Dual<T> x) {
-  return {log(x.value), x.slope / x.value};
+  return {log(x.value), isa_detail::slope_over(x.slope, x.value)};
 }
 template <Real T>
 Dual<T> log1p(Dual<T> x) {
-  return {log1p(x.value), x.slope / (x.value + T{1})};
+  return {log1p(x.value), isa_detail::slope_over(x.slope, x.value + T{1})};
 }
 template <Real T>
 Dual<T> sin(Dual<T> x) {

@@ -67,7 +67,7 @@ namespace HWY_NAMESPACE {
 // The larger; t if that is NaN. Max keeps the second operand on x86, other targets do not promise.
 template <class D>
 HWY_INLINE hn::Vec<D> not_below(D, hn::Vec<D> low, hn::Vec<D> t) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   return hn::Max(low, t);
 #else
   return hn::IfThenElse(hn::Lt(t, low), low, t);

@@ -66,9 +66,9 @@ void check_mask(const Mask& mask) {
 /// Shapes:  q [batch, heads, queries, width], k [batch, kv heads, keys, width], v [batch, kv heads,
 ///          keys, v width], out [batch, heads, queries, v width]; last strides 1; heads a multiple
 ///          of kv heads. bf16 and f16 are converted block by block, products and sums are f32. A
-///          query that sees no key gives zeros, and -infinity as its logsumexp. A key that is
-///          hidden from a query alone, not from its neighbours, must hold finite numbers: its
-///          weight is 0, and 0 times NaN is NaN.
+///          query that sees no key gives zeros, and -infinity as its logsumexp. Keys
+///          that are hidden must hold finite numbers too: their weight is 0, and 0 times NaN is
+///          NaN. Only those behind the last one that any query sees may be anything.
 /// Order:   scores are softmaxed over blocks of 384 keys from the first. A query gives the same
 ///          bits alone and among others, for any number of threads.
 /// Errors:  ShapeError.

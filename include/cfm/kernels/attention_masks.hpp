@@ -24,10 +24,17 @@ struct QueryPlace {
 struct KeyRange {
   Index begin = 0, end = 0, sinks = 0;
 
-  /// The keys that both ranges show. Sinks stay where the other range begins at key 0.
-  friend constexpr KeyRange operator&(const KeyRange& a, const KeyRange& b) {
+  /// The keys that both ranges show, if that is such a range: sinks of one stay where the other
+  /// begins at key 0.
+  friend constexpr KeyRange operator&(const KeyRange& x, const KeyRange& y) {
+    const KeyRange a = x.joined(), b = y.joined();
     return {std::max(a.begin, b.begin), std::min(a.end, b.end),
             std::min(a.begin <= 0 ? a.end : a.sinks, b.begin <= 0 ? b.end : b.sinks)};
+  }
+  /// The same keys; sinks that touch the range are part of it.
+  constexpr KeyRange joined() const {
+    if (sinks <= 0 || sinks < begin) return *this;
+    return {0, std::max(end, sinks), 0};
   }
   friend constexpr bool operator==(const KeyRange&, const KeyRange&) = default;
 };
@@ -114,13 +121,21 @@ struct PackedSequences {
   }
 };
 
-/// What both masks show: BothMasks{Causal{}, KeyLengths{lengths}}.
+/// What both masks show: BothMasks{Causal{}, KeyLengths{lengths}}. Sinks of one are kept where the
+/// other begins at key 0 or hides by blocks.
 template <AttentionMask A, AttentionMask B>
 struct BothMasks {
   A a;
   B b;
 
-  constexpr KeyRange operator()(const QueryPlace& q) const { return a(q) & b(q); }
+  constexpr KeyRange operator()(const QueryPlace& q) const {
+    KeyRange in_a = a(q), in_b = b(q);  // what a range leaves out at its start, blocks hide anyway
+    if constexpr (BlockedMask<A>)
+      if (in_b.sinks > 0) in_a.begin = 0;
+    if constexpr (BlockedMask<B>)
+      if (in_a.sinks > 0) in_b.begin = 0;
+    return in_a & in_b;
+  }
 
   constexpr Index block() const requires(BlockedMask<A> || BlockedMask<B>) {
     if constexpr (!BlockedMask<A>)

@@ -16,7 +16,7 @@ inline double eliminate(double* a, Index n) {
   for (Index k = 0; k < n; ++k) {
     Index pivot = k;
     for (Index r = k + 1; r < n; ++r)
-      if (std::abs(a[r * n + k]) > std::abs(a[pivot * n + k])) pivot = r;
+      if (!(std::abs(a[r * n + k]) <= std::abs(a[pivot * n + k]))) pivot = r;  // NaN wins
     const double top = a[pivot * n + k];
     if (top == 0) return 0;
     if (pivot != k) {

@@ -83,12 +83,16 @@ template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Cos, hn::Vec<D> x) { return vcos(d, x); }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Erf, hn::Vec<D> x) { return verf(d, x); }
+// y, but 0 at -infinity, where infinity times 0 made it NaN.
+template <class D>
+HWY_INLINE hn::Vec<D> finite_end(D d, hn::Vec<D> x, hn::Vec<D> y) {
+  const auto lowest = constant(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
+  return hn::IfThenElse(hn::Eq(x, lowest), hn::Zero(d), y);
+}
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Silu, hn::Vec<D> x) {
   const auto one = constant(d, 1);
-  const auto y = hn::Div(x, hn::Add(one, vexp(d, hn::Neg(x))));
-  const auto lowest = constant(d, -std::numeric_limits<hn::TFromD<D>>::infinity());
-  return hn::IfThenElse(hn::Eq(x, lowest), hn::Zero(d), y);  // -infinity / infinity is NaN
+  return finite_end(d, x, hn::Div(x, hn::Add(one, vexp(d, hn::Neg(x)))));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Elu op, hn::Vec<D> x) {
@@ -103,14 +107,14 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Softplus op, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Gelu, hn::Vec<D> x) {
   const auto phi = hn::Add(constant(d, 1), verf(d, hn::Mul(x, constant(d, 0.70710678118654752))));
-  return hn::Mul(hn::Mul(x, constant(d, 0.5)), phi);
+  return finite_end(d, x, hn::Mul(hn::Mul(x, constant(d, 0.5)), phi));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::GeluTanh, hn::Vec<D> x) {
   // (1 + tanh z) / 2 = sigmoid(2 z)
   const auto cube = hn::Mul(hn::Mul(x, x), x);
   const auto z = hn::MulAdd(cube, constant(d, 0.044715), x);
-  return hn::Mul(x, vsigmoid(d, hn::Mul(z, constant(d, 1.5957691216057308))));
+  return finite_end(d, x, hn::Mul(x, vsigmoid(d, hn::Mul(z, constant(d, 1.5957691216057308)))));
 }
 
 template <class D>
@@ -126,11 +130,17 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Min, hn::Vec<D> a, hn::Vec<D> b) { return 
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Max, hn::Vec<D> a, hn::Vec<D> b) { return max_nan(d, a, b); }
 
+// v where |x| <= last, else 0: what falls to 0 faster than x grows, but not as infinity times 0.
+template <class D>
+HWY_INLINE hn::Vec<D> near_zero(D d, hn::Vec<D> x, double last, hn::Vec<D> v) {
+  return hn::IfThenElse(hn::Gt(hn::Abs(x), constant(d, last)), hn::Zero(d), v);
+}
+
 // Slopes, times the gradient g.
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Silu>, hn::Vec<D> g, hn::Vec<D> x) {
   const auto one = constant(d, 1), s = vsigmoid(d, x);
-  return hn::Mul(hn::Mul(g, s), hn::MulAdd(x, hn::Sub(one, s), one));
+  return hn::Mul(g, hn::MulAdd(s, near_zero(d, x, 1000, hn::Mul(x, hn::Sub(one, s))), s));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Gelu>, hn::Vec<D> g, hn::Vec<D> x) {
@@ -138,7 +148,7 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Gelu>, hn::Vec<D> g, hn::Vec<D>
   const auto cdf = hn::MulAdd(verf(d, hn::Mul(x, constant(d, 0.70710678118654752))), half, half);
   const auto pdf = hn::Mul(vexp(d, hn::Mul(hn::Mul(x, x), constant(d, -0.5))),
                            constant(d, 0.39894228040143268));  // 1 / sqrt(2 pi)
-  return hn::Mul(g, hn::MulAdd(x, pdf, cdf));
+  return hn::Mul(g, hn::Add(near_zero(d, x, 40, hn::Mul(x, pdf)), cdf));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::GeluTanh>, hn::Vec<D> g, hn::Vec<D> x) {
@@ -150,7 +160,7 @@ HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::GeluTanh>, hn::Vec<D> g, hn::Ve
   const auto slope = hn::MulAdd(x2, constant(d, 1.5957691216057308 * 3 * 0.044715),
                                 constant(d, 1.5957691216057308));
   const auto rise = hn::Mul(hn::Mul(x, slope), hn::Mul(s, hn::Sub(one, s)));
-  return hn::Mul(g, hn::Add(s, rise));
+  return hn::Mul(g, hn::Add(s, near_zero(d, x, 20, rise)));
 }
 template <class D>
 HWY_INLINE hn::Vec<D> apply(D d, ops::Slope<ops::Elu> f, hn::Vec<D> g, hn::Vec<D> x) {

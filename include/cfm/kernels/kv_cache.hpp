@@ -128,7 +128,7 @@ concept KvCache = requires(const C& cache, Index i) {
 ///     kv_append<float>(cache, k, v);         // in each layer
 ///
 /// Shapes:  k [batch, kv heads, rows, width], v [batch, kv heads, rows, v width]; any strides.
-/// Order:   rounded to the cache's type, to nearest even.
+/// Order:   rounded to the cache's type, to nearest even; f64 to 16 bits by way of f32.
 /// Errors:  ShapeError, Error if a sequence is shorter than `rows` or has no room.
 template <Real T, KvCache Cache>
 void kv_append(const Cache& cache, In<T, 4> k, In<T, 4> v) {

@@ -61,7 +61,11 @@ void cross_entropy_rows(In<T, 2> logits, View<I, 1> labels, View<T, 1> loss,
   detail::check_vector("cross_entropy_rows", "log_total", log_total, logits.rows());
   const Index n = logits.cols();
   const T smoothing = static_cast<T>(options.label_smoothing);
-  if (n == 0) return;
+  if (n == 0) {  // no classes: every row is ignored
+    for (Index r = 0; r < logits.rows(); ++r)
+      loss(r) = T{0}, log_total(r) = -std::numeric_limits<T>::infinity();
+    return;
+  }
   detail::for_each_row(logits.rows(), n * Index{sizeof(T)}, [&](Index r) {
     const T* const x = logits.row(r);
     const auto sum = CFM_CALL(log_sum_row)

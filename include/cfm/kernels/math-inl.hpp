@@ -145,7 +145,7 @@ HWY_INLINE hn::Vec<D> vexpm1(D d, hn::Vec<D> x) {
 // The smaller of x and a constant; NaN stays.
 template <class D>
 HWY_INLINE hn::Vec<D> at_most(D, hn::Vec<D> x, hn::Vec<D> limit) {
-#if HWY_ARCH_X86
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   return hn::Min(limit, x);  // the second operand, if one is NaN
 #else
   return hn::IfThenElse(hn::Gt(x, limit), limit, x);

@@ -69,7 +69,8 @@ inline detail::RowMoments<T> row_moments(const T* x, Index n, T eps, const T* ne
   }
   const T rest = sum_lanes(d, hn::Add(s0, s1)) / static_cast<T>(n);
   const T variance = sum_lanes(d, hn::Add(q0, q1)) / static_cast<T>(n) - rest * rest;
-  return {mean + rest, T{1} / std::sqrt(variance + eps)};
+  // Rounding may leave less than nothing of a long row of equals; NaN stays.
+  return {mean + rest, T{1} / std::sqrt((variance < T{0} ? T{0} : variance) + eps)};
 }
 
 // out = (x - mean) scale gain + bias

@@ -45,6 +45,7 @@ class PackedMatrix {
   /// Errors:  ShapeError unless it is a matrix; TypeError unless it is f64, f32, bf16 or f16.
   static PackedMatrix pack(const Tensor& weight) {
     CFM_CHECK(weight.rank() == 2, "packed matrix: needs weights [out, in]", weight);
+    if (sizeof(S) == 2 && weight.dtype() == DType::f64) return pack(weight.to(dtype_of<S>));
     PackedMatrix out(weight.size(0), weight.size(1));
     const auto take = [&]<class From>(std::type_identity<From>) {
       out.fill(weight.view<From, 2>());

@@ -111,7 +111,9 @@ struct DynamicQuantized {
 inline DynamicQuantized dynamic_quantize(const Tensor& x) {
   const Tensor zero = Tensor::zeros({}, x.dtype());
   const Tensor low = minimum(min(x), zero), high = maximum(max(x), zero);
-  Tensor scale = div(sub(high, low), 255);
+  const Tensor range = sub(high, low);  // may overflow where the scale does not
+  Tensor scale = where(less(range, std::numeric_limits<double>::infinity()), div(range, 255),
+                       sub(div(high, 255), div(low, 255)));
   scale = where(equal(scale, 0.0), Tensor::ones({}, x.dtype()), scale);
   const Tensor point = to_saturated(round(div(neg(low), scale)), DType::u8);
   return {quantize_linear(x, scale, point, DType::u8), scale, point};

@@ -112,7 +112,8 @@ void scan_rows(std::string_view op, In<T, 2> x, View<T, 2> out, const ScanOption
 /// out[r, i] = x[r, 0] + .. + x[r, i]
 ///
 /// Shapes:  x [rows, n], out [rows, n]; last stride 1; out may be x itself.
-/// Order:   f32 and f64 in double, four elements folded before they meet the total: the same bits
+/// Order:   f32 and f64 in double, four elements folded before they meet the total (f64 near its
+///          limits may overflow where one by one would not): the same bits
 ///          for rows and columns, any target and any number of threads.
 /// Errors:  ShapeError if the shapes differ.
 template <Real T>

@@ -238,19 +238,25 @@ class MultiHeadAttention {
   /// Self attention of the last positions of sequences whose earlier ones are cached: appends keys
   /// and values, and looks at all. `cache.lengths` count the new positions already. Without
   /// gradients.
-  /// Shapes:  x [batch, new positions, dim]  ->  the same.
-  /// Errors:  ShapeError; Error if there is no room.
+  /// Shapes:  x [batch, new positions, dim]  ->  the same; positions [batch, new positions] (i64)
+  ///          for the rotary embedding of a tree, consecutive ones if undefined.
+  /// Errors:  ShapeError; Error if there is no room, or for a tree without positions.
   template <KvCache Cache, AttentionMask Mask = Causal, class Score = PlainScores>
   Tensor operator()(const Tensor& x, const Cache& cache, const Mask& mask = {},
-                    const Score& score = {}) const {
+                    const Score& score = {}, const Tensor& positions = {}) const {
     check(x, config_.dim, "x");
     cache.check("attention");
+    if constexpr (DetailedMask<Mask>)
+      CFM_CHECK(!config_.rope || positions.defined(),
+                "attention: the rotary embedding of a tree needs the positions of its nodes", x);
     CFM_CHECK(x.size(0) == cache.batch(), "attention: one sequence of the cache a sequence of x", x,
               cache.batch());
     const Heads h = project(x);
     Tensor q = h.q.value(), k = h.k.value();
     if (config_.rope) {
-      const Tensor at = isa_detail::cached_positions(cache.lengths, x.size(1));
+      const Tensor at = positions.defined()
+                            ? positions
+                            : isa_detail::cached_positions(cache.lengths, x.size(1));
       q = rope(q, config_.rope->options(), at);
       k = rope(k, config_.rope->options(), at);
     }
@@ -258,8 +264,14 @@ class MultiHeadAttention {
         .value();
   }
 
-  /// The weights that each head gives to the keys, as a tensor, with gradients.
+  /// The weights that each head gives to the keys, as a tensor, with gradients: of self attention,
+  /// and of cross attention, which has no positions.
   /// Shapes:  [batch, heads, queries, keys].
+  template <AttentionMask Mask = AllKeys>
+  Var weights(const Var& x, const Mask& mask = {}) const {
+    const Heads h = heads_of(batched_input(x));
+    return attention_weights(h.q, h.k, mask);
+  }
   template <AttentionMask Mask = AllKeys>
   Var weights(const Var& query, const Var& key, const Mask& mask = {}) const {
     const Heads h = heads_of(batched_input(query), batched_input(key), batched_input(key));

@@ -133,6 +133,9 @@ Tensor cached_attention(const Tensor& q, const Tensor& k, const Tensor& v, const
             "cached_attention: q, k and v must have one type", q, k, v, q.dtype());
   CFM_CHECK(q.rank() == 4 && k.rank() == 4 && v.rank() == 4 && q.size(2) == k.size(2),
             "cached_attention: wants [batch, heads, positions, width]", q, k, v);
+  CFM_CHECK(q.size(0) == cache.batch() && q.size(3) == k.size(3) && k.size(1) > 0 &&
+                q.size(1) % k.size(1) == 0,
+            "cached_attention: q does not fit k and the cache", q, k, cache.batch());
   return visit_real(q.dtype(), "cached_attention", [&]<class T>(std::type_identity<T>) {
     const Tensor qd = isa_detail::dense_rows_of(q);
     kv_append<T>(cache, k.view<T, 4>(), v.view<T, 4>());

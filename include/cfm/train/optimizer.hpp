@@ -67,6 +67,23 @@ class Optimizer {
  public:
   using Options = typename Rule::Options;
 
+  /// A copy shares the parameters, and has a state of its own.
+  Optimizer(const Optimizer& other)
+      : options_(other.options_),
+        steps_(other.steps_),
+        slots_(other.slots_),
+        updates_(other.updates_),
+        pending_(other.pending_),
+        factor_(other.factor_) {
+    for (Slot& s : slots_) {
+      for (Tensor& state : s.states) state = state.defined() ? state.clone() : state;
+      if (s.accumulated.defined()) s.accumulated = s.accumulated.clone();
+    }
+  }
+  Optimizer& operator=(const Optimizer& other) { return *this = Optimizer(other); }
+  Optimizer(Optimizer&&) = default;
+  Optimizer& operator=(Optimizer&&) = default;
+
   /// Errors:  TypeError if a parameter is neither f32 nor f64, Error if its memory is read-only
   ///          (clone() the module), if a group accepts no parameter, or for bad options.
   template <Module M>

@@ -58,7 +58,7 @@ struct RmsPropRule {
       V square = v;
       if (centered) {
         mean = mean + V(rest) * (g - mean);
-        square = square - mean * mean;
+        square = max(square - mean * mean, V(0));  // rounding may leave less than nothing
       }
       V step = g / (sqrt(square) + V(epsilon));
       if (moves) step = m = V(momentum) * m + step;

@@ -140,13 +140,13 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
     const auto sees = [&](const detail::VisibleKeys& tile) { return tile.sees(from, to); };
     // Whole panels that nobody sees have no weight and are not packed.
     const auto first_of = [&](const detail::VisibleKeys& tile) {
-      return from + std::max<Index>(0, tile.begin - from) / panel * panel;
+      return from + (tile.first(from) - from) / panel * panel;
     };
     Index low = to, high = from;
     for (const detail::VisibleKeys& tile : ranges)
       if (sees(tile)) {
         low = std::min(low, first_of(tile));
-        high = std::max(high, std::min(to, tile.end));
+        high = std::max(high, tile.last(from, to));
       }
     if (low >= high) continue;
     const auto kb = dense_rows<T>(call.k, batch, kv_head, low, high - low, wide_k.data());
@@ -160,7 +160,8 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       const Index n = place_tile(tile), r0 = tile * six;
       detail::KeyPart parts[detail::attention_parts];
       const Index count = detail::visible_parts(mask, n, places, first_of(visible),
-                                                std::min(to, visible.end), parts);
+                                                visible.last(from, to), parts);
+      if (count == 0) continue;
       detail::AttentionTile<T> t{n,
                                  0,
                                  high - low,

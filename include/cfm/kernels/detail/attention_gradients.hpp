@@ -35,20 +35,22 @@ constexpr Index whole_panels(Index n) { return (n + 31) / 32 * 32; }  // of any 
 template <class T>
 struct AttentionBackRoom {
   static constexpr Index keys = attention_keys, rows = attention_back_rows;
+  // Memory even for a width of 0: pointers into it are formed, though nothing is read.
+  static constexpr Index some(Index width) { return std::max<Index>(1, width); }
 
   AttentionBackRoom(Index width, Index v_width)
-      : k_across(whole_panels(keys) * width),
-        v_across(whole_panels(keys) * v_width),
-        k(keys * whole_panels(width)),
-        narrow_q(rows * whole_panels(width)),
-        narrow_g(rows * whole_panels(v_width)),
-        q(rows * width),
-        g(rows * v_width),
+      : k_across(whole_panels(keys) * some(width)),
+        v_across(whole_panels(keys) * some(v_width)),
+        k(keys * whole_panels(some(width))),
+        narrow_q(rows * whole_panels(some(width))),
+        narrow_g(rows * whole_panels(some(v_width))),
+        q(rows * some(width)),
+        g(rows * some(v_width)),
         p(rows * attention_row),
         dp(rows * attention_row),
         packed(rows * (std::max(width, v_width) + 3)),
-        dk(keys * width),
-        dv(keys * v_width) {}
+        dk(keys * some(width)),
+        dv(keys * some(v_width)) {}
 
   Scratch<T> k_across, v_across, k;  // packed
   Scratch<T> narrow_q, narrow_g;     // queries and their gradients, packed

@@ -44,22 +44,29 @@ struct VisibleKeys {
   static constexpr Index most = 6;  // queries: rows of a register tile
 
   KeyRange row[most];
-  Index begin = 0, end = 0;  // first and last visible, whatever lies between
+  Index sinks = 0, begin = std::numeric_limits<Index>::max(), end = 0;  // of all of them
 
   VisibleKeys() = default;
   template <class Mask>
   VisibleKeys(Index rows, const Mask& mask, const QueryPlace* places) {
     for (Index r = 0; r < rows; ++r) {
       const KeyRange range = row[r] = clamped_range(mask, places[r]);
-      const Index first = range.sinks > 0 ? 0 : range.begin;
-      const Index last = range.begin < range.end ? range.end : range.sinks;
-      if (first >= last) continue;
-      begin = begin == end ? first : std::min(begin, first);
-      end = std::max(end, last);
+      sinks = std::max(sinks, range.sinks);
+      if (range.begin >= range.end) continue;
+      begin = std::min(begin, range.begin);
+      end = std::max(end, range.end);
     }
   }
 
-  bool sees(Index from, Index to) const { return begin < to && from < end; }
+  // Of keys from .. to: whether one is seen, the first and behind the last.
+  bool sees(Index from, Index to) const { return from < sinks || sees_range(from, to); }
+  Index first(Index from) const { return from < sinks ? from : std::max(from, begin); }
+  Index last(Index from, Index to) const {
+    return std::min(to, sees_range(from, to) ? std::max(end, sinks) : sinks);
+  }
+
+ private:
+  bool sees_range(Index from, Index to) const { return begin < to && from < end; }
 };
 
 // Keys that are computed together.
