@@ -15,7 +15,7 @@ constexpr DType bit_types[] = {DType::i8, DType::i16, DType::i32, DType::i64,
 template <class F, class G>
 void check_bits(const F& f, const G& g) {
   for (DType dtype : bit_types)
-    isa_detail::visit_integer(dtype, [&]<class T>(std::type_identity<T>) {
+    visit_integer(dtype, [&]<class T>(std::type_identity<T>) {
       const std::vector<T> values{T{0},
                                   T{1},
                                   T{5},

@@ -124,4 +124,20 @@ decltype(auto) visit_index(DType dtype, std::string_view op, F&& f) {
   throw_error<TypeError>(op, ": needs an index tensor of i32 or i64, got ", dtype);
 }
 
+/// The same for integers.   Errors:  TypeError for every other dtype.
+template <class F>
+decltype(auto) visit_integer(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::i8: return f(std::type_identity<std::int8_t>{});
+    case DType::i16: return f(std::type_identity<std::int16_t>{});
+    case DType::i32: return f(std::type_identity<std::int32_t>{});
+    case DType::i64: return f(std::type_identity<std::int64_t>{});
+    case DType::u8: return f(std::type_identity<std::uint8_t>{});
+    case DType::u16: return f(std::type_identity<std::uint16_t>{});
+    case DType::u32: return f(std::type_identity<std::uint32_t>{});
+    case DType::u64: return f(std::type_identity<std::uint64_t>{});
+    default: throw_error<TypeError>("wanted an integer type, got ", dtype);
+  }
+}
+
 CFM_NAMESPACE_END

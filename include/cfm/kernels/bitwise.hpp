@@ -79,7 +79,7 @@ inline Tensor shift_left(const Tensor& a, const Tensor& b) {
 inline Tensor shift_right(const Tensor& a, const Tensor& b) {
   isa_detail::check_integers("shift_right", a);
   isa_detail::check_same_types("shift_right", {&a, &b});
-  return isa_detail::visit_integer(a.dtype(), [&]<class T>(std::type_identity<T>) {
+  return visit_integer(a.dtype(), [&]<class T>(std::type_identity<T>) {
     return pointwise_as<T, T>(
         [](T x, T count) {
           if (isa_detail::shifts_all_out(count)) return x < T{0} ? static_cast<T>(-1) : T{0};

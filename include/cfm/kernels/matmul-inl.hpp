@@ -88,7 +88,7 @@ HWY_NOINLINE void gemm_tile(Index kc, const T* HWY_RESTRICT a, Index a_row, Inde
       acc[i][1] = hn::MulAdd(v, b1, acc[i][1]);
     }
   };
-  // A large c comes from far: asked for now, it is here when the sums are. Worth a tenth at 1024^3.
+  // A large c comes from far: asked for now, it arrives before the sums do. A tenth at 1024^3.
   for (std::size_t i = 0; i < MR; ++i) {
     const T* const row = c + static_cast<Index>(i) * ldc;
     hwy::Prefetch(row);

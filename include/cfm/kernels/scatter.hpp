@@ -44,19 +44,9 @@ void visit_scatter(std::string_view op, ScatterReduction how, DType dtype, const
       default: return f(std::type_identity<std::uint64_t>{});
     }
   }
-  switch (dtype) {
-    case DType::f32: return f(std::type_identity<float>{});
-    case DType::f64: return f(std::type_identity<double>{});
-    case DType::i8: return f(std::type_identity<std::int8_t>{});
-    case DType::i16: return f(std::type_identity<std::int16_t>{});
-    case DType::i32: return f(std::type_identity<std::int32_t>{});
-    case DType::i64: return f(std::type_identity<std::int64_t>{});
-    case DType::u8: return f(std::type_identity<std::uint8_t>{});
-    case DType::u16: return f(std::type_identity<std::uint16_t>{});
-    case DType::u32: return f(std::type_identity<std::uint32_t>{});
-    case DType::u64: return f(std::type_identity<std::uint64_t>{});
-    default: throw_error<TypeError>(op, ": cannot add or compare elements of ", dtype);
-  }
+  if (is_integer(dtype)) return visit_integer(dtype, f);
+  if (dtype == DType::f32 || dtype == DType::f64) return visit_real(dtype, op, f);
+  throw_error<TypeError>(op, ": cannot add or compare elements of ", dtype);
 }
 
 inline Index scatter_place(std::string_view op, std::int64_t i, Index n) {

@@ -13,22 +13,6 @@ inline constexpr bool integer_op =
     std::same_as<Op, ops::Add> || std::same_as<Op, ops::Sub> || std::same_as<Op, ops::Mul> ||
     std::same_as<Op, ops::Min> || std::same_as<Op, ops::Max>;
 
-// Calls f with the type of an integer dtype.
-template <class F>
-auto visit_integer(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::i8: return f(std::type_identity<std::int8_t>{});
-    case DType::i16: return f(std::type_identity<std::int16_t>{});
-    case DType::i32: return f(std::type_identity<std::int32_t>{});
-    case DType::i64: return f(std::type_identity<std::int64_t>{});
-    case DType::u8: return f(std::type_identity<std::uint8_t>{});
-    case DType::u16: return f(std::type_identity<std::uint16_t>{});
-    case DType::u32: return f(std::type_identity<std::uint32_t>{});
-    case DType::u64: return f(std::type_identity<std::uint64_t>{});
-    default: throw_error<TypeError>("wanted an integer type, got ", dtype);
-  }
-}
-
 template <class Op, std::integral T>
 void integer_binary(Op, const T* a, const T* b, T* out, Index n) {
   using Wide = std::uint64_t;  // wraps around, where the signed types would overflow
