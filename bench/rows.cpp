@@ -235,7 +235,7 @@ void adamw(const char* name, std::size_t count, Index rows, Index n) {
 
 void small_add(bool recorded) {
   const Tensor a = Tensor::ones({4, 4}), b = Tensor::ones({4, 4});
-  races->add({recorded ? "recorded add" : "add", "4 x 4", 0, 192, Traffic::read}, [&](Race& race) {
+  races->add({recorded ? "recorded call" : "call", "4 x 4", 0, 192, Traffic::read}, [&](Race& race) {
     auto tape = std::make_shared<std::optional<cfm::Tape>>(std::in_place);
     auto n = std::make_shared<int>(0);
     race.ours([=] {

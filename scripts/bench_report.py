@@ -60,7 +60,8 @@ def roofline(rows):
     def y(v):
         return height - bottom - (math.log2(v / 1e9) - floor) / (top - floor) * (height - bottom - 40)
 
-    colors = ["#1b6ca8", "#c8553d", "#3b8e5a", "#8a5fa8", "#b8860b", "#555555"]
+    colors = ["#1b6ca8", "#c8553d", "#3b8e5a", "#8a5fa8", "#b8860b", "#555555", "#d47fa6", "#3aa6a6", "#7a4a1e",
+              "#9aa832", "#e08a2e", "#2f3e9e"]
     families = list(dict.fromkeys(r["workload"] for r in points))
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
            f'font-family="sans-serif" font-size="12"><rect width="{width}" height="{height}" fill="white"/>']
@@ -84,8 +85,9 @@ def roofline(rows):
         out.append(f'<circle cx="{x(r["intensity"]):.1f}" cy="{y(r["rate"]):.1f}" r="4" fill="{color}" '
                    f'fill-opacity="0.7"><title>{title}</title></circle>')
     for i, family in enumerate(families):
-        out.append(f'<circle cx="{left + 12}" cy="{54 + 18 * i}" r="4" fill="{colors[i % len(colors)]}"/>'
-                   f'<text x="{left + 22}" y="{58 + 18 * i}">{escape(family)}</text>')
+        at = height - bottom - 12 - 18 * (len(families) - 1 - i)
+        out.append(f'<circle cx="{width - 180}" cy="{at - 4}" r="4" fill="{colors[i % len(colors)]}"/>'
+                   f'<text x="{width - 170}" y="{at}">{escape(family)}</text>')
     out.append(f'<text x="{width / 2}" y="22" text-anchor="middle" font-size="14">cfm on one thread: GFLOP/s against '
                f'operations per byte; the roof was measured beside it</text>'
                f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">operations per byte</text></svg>')

@@ -81,3 +81,11 @@ TEST_CASE("dtype: kernels compute in f32 and f64, indices are i32 and i64") {
           TypeError);
   }
 }
+
+TEST_CASE("visit_integer: the type of every integer, and no other") {
+  for (const DType dtype : {DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::u16,
+                            DType::u32, DType::u64})
+    visit_integer(dtype, [&]<class T>(std::type_identity<T>) { CHECK(dtype_of<T> == dtype); });
+  for (const DType dtype : {DType::f32, DType::bf16, DType::boolean})
+    CHECK_THROWS_AS(visit_integer(dtype, [](auto) {}), TypeError);
+}
