@@ -11,8 +11,9 @@ using namespace cfm;
 
 namespace {
 
+// HWY_ATTR: vector instructions that the unit's own flags may not have (NEON with AES on Arm).
 template <class T>
-T exp2_of(T x) {
+HWY_ATTR T exp2_of(T x) {
   const hwy::HWY_NAMESPACE::ScalableTag<T> d;
   return hwy::HWY_NAMESPACE::GetLane(
       CFM_CALL(exp2_nonpositive)(d, hwy::HWY_NAMESPACE::Set(d, x)));
