@@ -68,22 +68,31 @@ inline Var outer(const Var& a, const Var& b) {
 
 namespace isa_detail {
 
-// y = x w^T + bias, without a bias if it is undefined.
-inline Tensor linear_forward(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  CFM_CHECK(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1),
-            "linear: needs x [.., in] and weight [out, in]", x, weight);
-  CFM_CHECK(x.dtype() == weight.dtype(), "linear: x and weight differ in type", x.dtype(),
-            weight.dtype());
-  const Index out = weight.size(0);
-  const Tensor matrix = as_rows(x), dense = weight.contiguous();
+// Throws unless y = x w^T + bias makes sense; the bias may be undefined.
+inline void check_linear(const Tensor& x, Index out, Index in, DType dtype, const Tensor& bias) {
+  CFM_CHECK(x.rank() >= 1 && x.size(-1) == in, "linear: needs x [.., in] and weight [out, in]", x,
+            out, in);
+  CFM_CHECK(x.dtype() == dtype, "linear: x and weight differ in type", x.dtype(), dtype);
+  if (!bias.defined()) return;
+  CFM_CHECK(bias.shape() == Shape{out}, "linear: needs bias [out]", bias, out);
+  CFM_CHECK(bias.dtype() == x.dtype(), "linear: x and bias differ in type", x.dtype(),
+            bias.dtype());
+}
+
+// The shape of x w^T.
+inline Shape linear_shape(const Tensor& x, Index out) {
   Extents shape = x.shape();
   shape[x.rank() - 1] = out;
+  return Shape(shape);
+}
+
+// y = x w^T + bias, without a bias if it is undefined.
+inline Tensor linear_forward(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  CFM_CHECK(weight.rank() == 2, "linear: needs weight [out, in]", weight);
+  const Index out = weight.size(0);
+  check_linear(x, out, weight.size(1), weight.dtype(), bias);
+  const Tensor matrix = as_rows(x), dense = weight.contiguous();
   const bool biased = bias.defined();
-  if (biased) {
-    CFM_CHECK(bias.shape() == Shape{out}, "linear: needs bias [out]", bias, weight);
-    CFM_CHECK(bias.dtype() == x.dtype(), "linear: x and bias differ in type", x.dtype(),
-              bias.dtype());
-  }
   Tensor y = Tensor::empty({matrix.size(0), out}, x.dtype());
   const Tensor dense_bias = biased ? bias.contiguous() : bias;
   visit_real(x.dtype(), "linear", [&]<class T>(std::type_identity<T>) {
@@ -93,22 +102,34 @@ inline Tensor linear_forward(const Tensor& x, const Tensor& weight, const Tensor
     else
       matmul_nt<T>(rows, w, y.view<T, 2>());
   });
-  return y.reshape(shape);
+  return y.reshape(linear_shape(x, out));
 }
+
+// The backward step of y = x w^T + bias.
+struct LinearBackward {
+  GradSlot to_x, to_w, to_b;
+  Shape like;
+  Saved x, w;  // only what a wanted gradient reads
+
+  LinearBackward(const Var& in, const Var& weight, const Var& bias)
+      : to_x(in.slot()),
+        to_w(weight.slot()),
+        to_b(bias.slot()),
+        like(in.shape()),
+        x(weight.needs_grad() ? Saved(in) : Saved()),
+        w(in.needs_grad() ? Saved(weight) : Saved()) {}
+
+  void operator()(Gradients& gradients, const Tensor& dy) const {
+    const Tensor flat = as_rows(dy);
+    if (gradients.wanted(to_x)) gradients.add(to_x, matmul(flat, *w).reshape(like));
+    if (gradients.wanted(to_w)) gradients.add(to_w, matmul(flat.transpose(0, 1), as_rows(*x)));
+    if (gradients.wanted(to_b)) gradients.add(to_b, sum(flat, {0}));
+  }
+};
 
 inline Var record_linear(const Var& x, const Var& weight, const Var& bias) {
   Tensor y = linear_forward(x.value(), weight.value(), bias.value());
-  Saved save_x = weight.needs_grad() ? Saved(x) : Saved();
-  Saved save_w = x.needs_grad() ? Saved(weight) : Saved();
-  return record(
-      {&x, &weight, &bias}, std::move(y),
-      [to_x = x.slot(), to_w = weight.slot(), to_b = bias.slot(), like = x.shape(),
-       x = std::move(save_x), w = std::move(save_w)](Gradients& gradients, const Tensor& dy) {
-        const Tensor flat = as_rows(dy);
-        if (gradients.wanted(to_x)) gradients.add(to_x, matmul(flat, *w).reshape(like));
-        if (gradients.wanted(to_w)) gradients.add(to_w, matmul(flat.transpose(0, 1), as_rows(*x)));
-        if (gradients.wanted(to_b)) gradients.add(to_b, sum(flat, {0}));
-      });
+  return record({&x, &weight, &bias}, std::move(y), LinearBackward(x, weight, bias));
 }
 
 }  // namespace isa_detail

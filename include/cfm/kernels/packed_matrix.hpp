@@ -41,6 +41,18 @@ class PackedMatrix {
 
   PackedMatrix() = default;
 
+  /// From panels as tensor() gives them, which it shares.
+  /// Errors:  TypeError, ShapeError if the panels are not those of so many outputs.
+  PackedMatrix(Tensor panels, Index outputs) : outputs_(outputs), packed_(std::move(panels)) {
+    CFM_CHECK(packed_.dtype() == dtype_of<S>, "packed matrix: panels of another type",
+              packed_.dtype(), dtype_of<S>);
+    CFM_CHECK(packed_.rank() == 3 && packed_.size(2) == width && outputs >= 0 &&
+                  packed_.size(0) == this->panels() && packed_.is_contiguous(),
+              "packed matrix: needs dense panels [outputs / width, in, width]", packed_, outputs,
+              width);
+    inputs_ = packed_.size(1);
+  }
+
   /// From weights [out, in], as linear layers store them; numbers round to S.
   /// Errors:  ShapeError unless it is a matrix; TypeError unless it is f64, f32, bf16 or f16.
   static PackedMatrix pack(const Tensor& weight) {
@@ -83,6 +95,8 @@ class PackedMatrix {
   Index panels() const { return (outputs_ + width - 1) / width; }
   /// [panels, inputs, width]
   const S* data() const { return packed_.template data<S>(); }
+  /// The same as a tensor, which shares the elements.
+  const Tensor& tensor() const { return packed_; }
 
  private:
   PackedMatrix(Index outputs, Index inputs) : inputs_(inputs), outputs_(outputs) {

@@ -112,7 +112,13 @@ Var linear_part(const LinearT& layer, const Var& x, Index begin, Index end) {
     const Var weight = slice(bind(x, layer.weight.value), 0, begin, end);
     return layer.bias ? linear(x, weight, slice(bind(x, *layer.bias), 0, begin, end))
                       : linear(x, weight);
-  } else {  // a weight that has no parts: all of it
+  } else {
+    if constexpr (requires { layer.weight.part(begin, end); })
+      if (x.tape() == nullptr && layer.weight.has_part(begin, end)) {
+        const Parameter bias{layer.bias ? layer.bias->value.slice(0, begin, end) : Tensor()};
+        return linear(x, layer.weight.part(begin, end), layer.bias ? &bias : nullptr);
+      }
+    // a weight that has no parts: all of it
     return slice(layer(x), -1, begin, end);
   }
 }

@@ -6,8 +6,6 @@
 #include <string_view>
 
 #include <cfm/autograd/ops_norm.hpp>
-#include <cfm/exec/activation.hpp>
-#include <cfm/exec/map.hpp>
 #include <cfm/nn/activation.hpp>
 #include <cfm/nn/linear.hpp>
 
@@ -30,31 +28,6 @@ struct FeedForwardOptions {
 CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
-
-namespace isa_detail {
-
-// relu(x) in the memory of x, if nobody else holds it: what a linear layer just made is read by
-// this alone.
-inline Var relu_in_place(Var x) {
-  const Var place(Tensor(), x.tape(), x.slot());
-  Tensor y = x.value();
-  x = Var();
-  if (!y.storage().unique() || !y.is_contiguous()) y = y.clone();
-  visit_real(y.dtype(), "relu", [&]<class T>(std::type_identity<T>) {
-    T* const values = y.data<T>();
-    map_flat(
-        y.size(), [](auto v) { return relu(v); }, values, values);
-  });
-  Saved saved(y);
-  return record({&place}, std::move(y),
-                [to = place.slot(), y = std::move(saved)](Gradients& gradients, const Tensor& dy) {
-                  gradients.add(to, zip_map(dy, *y, [](auto d, auto v) {
-                                  return select(v > decltype(v)(0), d, decltype(v)(0));
-                                }));
-                });
-}
-
-}  // namespace isa_detail
 
 /// LayerNorm or RmsNorm, as a configuration says; without a bias if there are none in the model.
 /// Shapes:  x [.., n], weight and bias [n].
@@ -115,9 +88,8 @@ class FeedForward {
 
  private:
   Var between(const Var& x) const {
-    if (gate) return mul(activate((*gate)(x), options.activation), linear1(x));
-    if (options.activation == Activation::relu) return isa_detail::relu_in_place(linear1(x));
-    return activate(linear1(x), options.activation);
+    if (gate) return mul(isa_detail::activated(*gate, x, options.activation), linear1(x));
+    return isa_detail::activated(linear1, x, options.activation);
   }
 };
 

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <optional>
 
-#include <cfm/autograd/ops_matmul.hpp>
+#include <cfm/nn/fused_linear.hpp>
 #include <cfm/nn/init.hpp>
 #include <cfm/nn/module.hpp>
 
@@ -41,8 +41,15 @@ inline Var linear(const Var& x, const DenseMatrix& weight, const Parameter* bias
   return bias ? linear(x, w, bind(x, *bias)) : linear(x, w);
 }
 
+/// activation(x weight^T + bias) in one pass.
+inline Var linear(const Var& x, const DenseMatrix& weight, const Parameter* bias,
+                  Activation activation) {
+  return linear(x, bind(x, weight.value), bias ? bind(x, *bias) : Var(), activation);
+}
+
 /// A weight matrix that Linear takes: made from a dense tensor, and multiplied by the function
-/// linear(x, weight, bias) beside it.
+/// linear(x, weight, bias) beside it. If there is a linear(x, weight, bias, activation) as well, a
+/// layer and its activation are one pass.
 template <class W>
 concept WeightMatrix = Module<W> && requires(const W& w, const Var& x, const Parameter* bias) {
   { W::encode(Tensor()) } -> std::same_as<W>;
@@ -66,6 +73,15 @@ class Linear {
 
   Var operator()(const Var& x) const { return linear(x, weight, bias ? &*bias : nullptr); }
 
+  /// activation((*this)(x))
+  Var operator()(const Var& x, Activation activation) const {
+    const Parameter* const b = bias ? &*bias : nullptr;
+    if constexpr (requires { linear(x, weight, b, activation); })
+      return linear(x, weight, b, activation);
+    else
+      return activate(linear(x, weight, b), activation);
+  }
+
   Index inputs() const { return weight.cols(); }
   Index outputs() const { return weight.rows(); }
 
@@ -77,5 +93,18 @@ class Linear {
   W weight;
   std::optional<Parameter> bias;
 };
+
+namespace isa_detail {
+
+// activation(layer(x)), in one pass if the layer can.
+template <class Layer>
+Var activated(const Layer& layer, const Var& x, Activation activation) {
+  if constexpr (requires { layer(x, activation); })
+    return layer(x, activation);
+  else
+    return activate(layer(x), activation);
+}
+
+}  // namespace isa_detail
 
 CFM_ISA_NAMESPACE_END

@@ -82,15 +82,16 @@ class Mlp {
 
   Var operator()(const Var& x) const {
     Var h = x;
-    for (std::size_t l = 0; l < stages_.size(); ++l) {
-      h = stages_[l].linear(h);
-      if (l + 1 == stages_.size()) break;
-      if (!config_.norm_after_activation) h = normalize(stages_[l], h);
-      h = activate(h, config_.activation);
-      if (config_.norm_after_activation) h = normalize(stages_[l], h);
+    for (std::size_t l = 0; l + 1 < stages_.size(); ++l) {
+      const Stage& stage = stages_[l];
+      if (config_.norm == Norm::none || config_.norm_after_activation) {
+        h = normalize(stage, isa_detail::activated(stage.linear, h, config_.activation));
+      } else {
+        h = activate(normalize(stage, stage.linear(h)), config_.activation);
+      }
       h = dropout(h, config_.dropout);
     }
-    return activate(h, config_.last_activation);
+    return isa_detail::activated(stages_.back().linear, h, config_.last_activation);
   }
 
   const Config& config() const { return config_; }
