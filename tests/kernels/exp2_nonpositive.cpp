@@ -15,8 +15,9 @@ namespace {
 template <class T>
 HWY_ATTR T exp2_of(T x) {
   const hwy::HWY_NAMESPACE::ScalableTag<T> d;
-  return hwy::HWY_NAMESPACE::GetLane(
-      CFM_CALL(exp2_nonpositive)(d, hwy::HWY_NAMESPACE::Set(d, x)));
+  hwy::HWY_NAMESPACE::Vec<decltype(d)> v[1] = {hwy::HWY_NAMESPACE::Set(d, x)};
+  HWY_STATIC_DISPATCH(exp2_nonpositive<1>)(d, v);
+  return hwy::HWY_NAMESPACE::GetLane(v[0]);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-/// @file  Flash attention, one tile of six queries and one block of keys at a time.
+/// @file  Flash attention, one tile of queries and one block of keys at a time.
 #ifndef CFM_KERNELS_ATTENTION_INL_HPP_
 #define CFM_KERNELS_ATTENTION_INL_HPP_
 #include <algorithm>
@@ -15,31 +15,31 @@ namespace detail {
 // the second.
 inline constexpr Index attention_keys = 384;
 inline constexpr Index attention_row = attention_keys + 16;  // of scores; apart from powers of two
-inline constexpr Index attention_rows = 96;  // queries that share packed keys, or twice as many
+inline constexpr Index attention_rows = 96;  // queries that share packed keys, or 2 or 4 times that
+inline constexpr Index attention_most = 12;  // queries of a tile on any target
 
-/// The running state of a tile of rows <= 6 queries: what is needed to add a block of keys.
+/// The running state of a tile of queries: what is needed to add a block of keys.
 template <class T>
 struct AttentionTile {
-  Index rows, keys;      // of this block, as far as one of the queries sees them
-  Index packed_keys;     // of this block
-  Index width, v_width;  // elements of a key and of a value
-  const T* q;            // packed as gemm_pack_a does, scaled
-  const T* k;            // packed as gemm_pack_b does
-  const T* v;            // rows v_row apart, or packed as gemm_pack_b does
-  Index v_row;
-  bool v_packed;
+  Index rows, keys;  // of this block, as far as one of the queries sees them
+  Index width;       // of a key
+  const T* q;        // as attention_pack_queries packs them, scaled
+  const T* k;        // packed as gemm_pack_b does
+  const T* v;        // panels v_panel apart of rows v_row apart
+  Index v_row, v_panel;
   T* scores;   // [rows][attention_row]
   T* largest;  // [rows]: of all scores so far
   T* sums;     // [rows]: of e^(score - largest)
-  T* out;      // [rows][v_width]: of the same times values
+  T* out;      // [rows][out_row]: of the same times values
+  Index out_row;  // elements of a value, in whole panels
 
   /// Keys at .. at + length of the block, a multiple of a panel, whose scores begin at a column.
-  AttentionTile part(Index column, Index at, Index length, Index panel) const {
+  AttentionTile part(Index column, Index at, Index length) const {
     AttentionTile t = *this;
     t.keys = length;
     t.scores += column;
     t.k += at * width;
-    t.v += at * (v_packed ? panel : v_row);
+    t.v += at * v_row;
     return t;
   }
 };
@@ -74,31 +74,48 @@ HWY_INLINE hn::Vec<D> not_below(D, hn::Vec<D> low, hn::Vec<D> t) {
 #endif
 }
 
-// 2^t for t <= 0: 0.94 ulp (f32). From half of the smallest normal number down it is zero, so that
-// masked keys weigh nothing; NaN stays, whatever its bits: the power of two is a factor, not added
-// to the exponent.
-template <class D>
-HWY_INLINE hn::Vec<D> exp2_nonpositive(D d, hn::Vec<D> t) {
+// Horner's rule for N vectors x at once, highest coefficient first: p begins as that.
+template <std::size_t N, class D>
+HWY_INLINE void horner_step(D d, const hn::Vec<D>* x, hn::Vec<D>* p, double coefficient) {
+  const auto c = constant(d, coefficient);
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) { p[i] = hn::MulAdd(p[i], x[i], c); }
+}
+template <std::size_t N, class D, class... C>
+HWY_INLINE void horner_all(D d, const hn::Vec<D>* x, hn::Vec<D>* p, double first, C... rest) {
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) { p[i] = constant(d, first); }
+  (horner_step<N>(d, x, p, rest), ...);
+}
+
+// t[i] = 2^t[i] for t <= 0: 0.94 ulp (f32). From half of the smallest normal number down it is
+// zero, so that masked keys weigh nothing; NaN stays, whatever its bits: the power of two is a
+// factor, not added to the exponent. N vectors go side by side: one alone waits for itself, and the
+// processor's window holds too few.
+template <std::size_t N, class D>
+HWY_INLINE void exp2_nonpositive(D d, hn::Vec<D>* t) {
   constexpr bool single = std::is_same_v<hn::TFromD<D>, float>;
+  constexpr int mantissa = single ? 23 : 52;
   const hn::RebindToSigned<D> di;
-  t = not_below(d, constant(d, single ? -127 : -1023), t);  // there the power's bits are all zero
+  // There the power's bits are all zero.
+  const auto low = constant(d, single ? -127 : -1023);
   // Adding `magic` rounds to an integer, and leaves it, plus the bias of exponents, in the low
   // bits.
   const auto magic = constant(d, single ? 0x1.8p23 + 127 : 0x1.8p52 + 1023);
-  const auto n = hn::Add(t, magic), r = hn::Sub(t, hn::Sub(n, magic));
-  hn::Vec<D> p;
+  hn::Vec<D> n[N], p[N];
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) { t[i] = not_below(d, low, t[i]); }
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) { n[i] = hn::Add(t[i], magic); }
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) { t[i] = hn::Sub(t[i], hn::Sub(n[i], magic)); }
   if constexpr (single)
-    p = horner(d, r, 1, 0.693147182, 0.240226477, 0.0555033237, 0.00961843692, 0.00133988739,
-               0.00015353362);
+    horner_all<N>(d, t, p, 0.00015353362, 0.00133988739, 0.00961843692, 0.0555033237, 0.240226477,
+                  0.693147182, 1.0);
   else  // ln(2)^k / k!
-    p = horner(d, r, 1, 0.69314718055994530942, 0.24022650695910071233, 0.055504108664821579953,
-               0.0096181291076284771620, 0.0013333558146428443423, 0.00015403530393381609954,
-               0.000015252733804059840280, 1.3215486790144309488e-6, 1.0178086009239699728e-7,
-               7.0549116208011233299e-9, 4.4455382718708114976e-10, 2.5678435993488205142e-11,
-               1.3691488853904128881e-12);
-  constexpr int mantissa = single ? 23 : 52;
-  const auto power = hn::BitCast(d, hn::ShiftLeft<mantissa>(hn::BitCast(di, n)));
-  return hn::Mul(p, power);
+    horner_all<N>(d, t, p, 1.3691488853904128881e-12, 2.5678435993488205142e-11,
+                  4.4455382718708114976e-10, 7.0549116208011233299e-9, 1.0178086009239699728e-7,
+                  1.3215486790144309488e-6, 0.000015252733804059840280, 0.00015403530393381609954,
+                  0.0013333558146428443423, 0.0096181291076284771620, 0.055504108664821579953,
+                  0.24022650695910071233, 0.69314718055994530942, 1.0);
+  HWY_UNROLL(4) for (std::size_t i = 0; i < N; ++i) {
+    t[i] = hn::Mul(p[i], hn::BitCast(d, hn::ShiftLeft<mantissa>(hn::BitCast(di, n[i]))));
+  }
 }
 
 // The largest of a row; NaN may be dropped.
@@ -120,21 +137,96 @@ HWY_INLINE T largest_of(Index n, const T* s) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(a, b), hn::Max(c, e))));
 }
 
-// Rows of q, times scale, as gemm_pack_a packs them.
+// Queries of a full tile: with two vectors each they take most registers.
+inline constexpr Index tile_queries = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 12 : 6;
+static_assert(tile_queries <= detail::attention_most);
+// Tiles have 1 to 6 rows or all of them, the last of which may be zeros.
+constexpr Index tile_rows(Index queries) { return queries <= 6 ? queries : tile_queries; }
+
 template <class T>
-inline void attention_pack_queries(Index rows, Index width, const T* const* q, T scale, T* to) {
-  for (Index k = 0; k < width; k += 4)
-    for (Index r = 0; r < rows; ++r, to += 4)
-      for (Index u = 0; u < 4 && k + u < width; ++u) to[u] = q[r][k + u] * scale;
+inline Index attention_tile_queries() {
+  return tile_queries;
 }
 
-// scores = q k^T
+// Queries times scale, in groups of four elements [width / 4][tile_rows][4].
+template <class T>
+inline void attention_pack_queries(Index rows, Index width, const T* const* q, T scale, T* to) {
+  const hn::CappedTag<T, 4> d;
+  constexpr Index step = static_cast<Index>(hn::MaxLanes(hn::CappedTag<T, 4>()));
+  const auto factor = hn::Set(d, scale);
+  const Index all = 4 * tile_rows(rows), whole = width / 4 * 4;
+  for (Index r = 0; r < tile_rows(rows); ++r, to += 4) {
+    if (r >= rows) {
+      for (Index k = 0; k < width; k += 4) std::fill_n(to + k / 4 * all, 4, T{0});
+      continue;
+    }
+    const T* const from = q[r];
+    T* at = to;
+    for (Index k = 0; k < whole; k += 4, at += all)
+      for (Index u = 0; u < 4; u += step)
+        hn::StoreU(hn::Mul(hn::LoadU(d, from + k + u), factor), d, at + u);
+    for (Index k = whole; k < width; ++k) at[k - whole] = from[k] * scale;
+  }
+}
+
+// c[MR, two vectors] = a b for packed queries and keys, or += weights values, whose rows lie ldb
+// apart. Addresses in a and the scores are constants. See gemm_tile for the form of the loops.
+template <std::size_t MR, bool Scores, class T>
+HWY_NOINLINE void attention_tile(Index terms, const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
+                                 Index ldb, T* HWY_RESTRICT c, Index ldc) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr Index rows = static_cast<Index>(MR);
+  constexpr Index a_row = Scores ? 4 : detail::attention_row, a_step = Scores ? 4 * rows : 4;
+  const Index lanes = lanes_of<T>();
+  if constexpr (Scores) ldb = 2 * lanes, ldc = detail::attention_row;
+  V acc[MR][2];
+  HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) { acc[i][0] = acc[i][1] = hn::Zero(d); }
+  const auto term = [&](const T* ak, const T* bk) HWY_ATTR {
+    const V b0 = hn::LoadU(d, bk), b1 = hn::LoadU(d, bk + lanes);
+    HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
+      const V v = hn::Set(d, ak[static_cast<Index>(i) * a_row]);
+      acc[i][0] = hn::MulAdd(v, b0, acc[i][0]);
+      acc[i][1] = hn::MulAdd(v, b1, acc[i][1]);
+    }
+  };
+  Index k = 0;
+  for (; k + 4 <= terms; k += 4, a += a_step, b += 4 * ldb) {
+    HWY_UNROLL(4) for (Index u = 0; u < 4; ++u) { term(a + u, b + u * ldb); }
+  }
+  for (; k < terms; ++k, ++a, b += ldb) term(a, b);
+  HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
+    T* const row = c + static_cast<Index>(i) * ldc;
+    if constexpr (!Scores) {
+      acc[i][0] = hn::Add(hn::LoadU(d, row), acc[i][0]);
+      acc[i][1] = hn::Add(hn::LoadU(d, row + lanes), acc[i][1]);
+    }
+    hn::StoreU(acc[i][0], d, row);
+    hn::StoreU(acc[i][1], d, row + lanes);
+  }
+}
+
+template <bool Scores, class T>
+HWY_INLINE void attention_tile_of(Index rows, Index terms, const T* a, const T* b, Index ldb, T* c,
+                                  Index ldc) {
+  switch (rows) {
+    case 1: return attention_tile<1, Scores>(terms, a, b, ldb, c, ldc);
+    case 2: return attention_tile<2, Scores>(terms, a, b, ldb, c, ldc);
+    case 3: return attention_tile<3, Scores>(terms, a, b, ldb, c, ldc);
+    case 4: return attention_tile<4, Scores>(terms, a, b, ldb, c, ldc);
+    case 5: return attention_tile<5, Scores>(terms, a, b, ldb, c, ldc);
+    case 6: return attention_tile<6, Scores>(terms, a, b, ldb, c, ldc);
+    default: return attention_tile<tile_queries, Scores>(terms, a, b, ldb, c, ldc);
+  }
+}
+
+// scores = q k^T, in whole panels
 template <class T>
 inline void attention_scores(const detail::AttentionTile<T>& t) {
   const Index panel = 2 * lanes_of<T>();
   for (Index j = 0; j < t.keys; j += panel)
-    gemm_tile_of<true>(t.rows, t.width, t.q, 4, 1, t.k + j * t.width, panel, t.scores + j,
-                       detail::attention_row, std::min(panel, t.keys - j), T{0});
+    attention_tile_of<true>(tile_rows(t.rows), t.width, t.q, t.k + j * t.width, panel, t.scores + j,
+                            detail::attention_row);
 }
 
 // Takes the scores of this block into the running softmax: new maximum, new weights in place of the
@@ -142,7 +234,10 @@ inline void attention_scores(const detail::AttentionTile<T>& t) {
 template <class T>
 inline void attention_weights(const detail::AttentionTile<T>& t) {
   const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
   constexpr T infinity = std::numeric_limits<T>::infinity();
+  constexpr Index side = 4;
+  const Index lanes = lanes_of<T>(), step = side * lanes;
   const auto log2e = constant(d, 1.4426950408889634074);
   for (Index r = 0; r < t.rows; ++r) {
     T* const s = t.scores + r * detail::attention_row;
@@ -155,23 +250,35 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
       continue;
     }
     if (largest != before && before != -infinity) {
-      const T keep = hn::GetLane(exp2_nonpositive(d, hn::Mul(log2e, hn::Set(d, before - largest))));
-      t.sums[r] *= keep;
-      T* const out = t.out + r * t.v_width;
-      const auto factor = hn::Set(d, keep);
-      each_vector<T>(t.v_width, [&](Index j, Index count) HWY_ATTR {
-        store_some(d, hn::Mul(load_some(d, out + j, count), factor), out + j, count);
+      V keep = hn::Mul(hn::Set(d, before - largest), log2e);
+      exp2_nonpositive<1>(d, &keep);
+      t.sums[r] *= hn::GetLane(keep);
+      T* const out = t.out + r * t.out_row;
+      each_vector<T>(t.out_row, [&](Index j, Index count) HWY_ATTR {
+        store_some(d, hn::Mul(load_some(d, out + j, count), keep), out + j, count);
       });
     }
     t.largest[r] = largest;
     const auto shift = hn::Set(d, largest);
     auto sum = hn::Zero(d);
-    each_vector<T>(t.keys, [&](Index j, Index count) HWY_ATTR {
-      const auto v = load_some(d, s + j, count);
-      auto p = exp2_nonpositive(d, hn::Mul(hn::Sub(v, shift), log2e));
-      if (count < lanes_of<T>()) p = keep_n(d, p, count, hn::Zero(d));
+    Index j = 0;
+    for (; j + step <= t.keys; j += step) {
+      V p[side];
+      HWY_UNROLL(4) for (Index i = 0; i < side; ++i) {
+        p[i] = hn::Mul(hn::Sub(hn::LoadU(d, s + j + i * lanes), shift), log2e);
+      }
+      exp2_nonpositive<side>(d, p);
+      HWY_UNROLL(4) for (Index i = 0; i < side; ++i) {
+        sum = hn::Add(sum, p[i]);
+        hn::StoreU(p[i], d, s + j + i * lanes);
+      }
+    }
+    each_vector<T>(t.keys - j, [&](Index i, Index count) HWY_ATTR {
+      V p = hn::Mul(hn::Sub(load_some(d, s + j + i, count), shift), log2e);
+      exp2_nonpositive<1>(d, &p);
+      if (count < lanes) p = keep_n(d, p, count, hn::Zero(d));
       sum = hn::Add(sum, p);
-      store_some(d, p, s + j, count);
+      store_some(d, p, s + j + i, count);
     });
     t.sums[r] += sum_lanes(d, sum);
   }
@@ -181,12 +288,19 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
 template <class T>
 inline void attention_values(const detail::AttentionTile<T>& t) {
   const Index panel = 2 * lanes_of<T>();
-  for (Index j = 0; j < t.v_width; j += panel) {
-    const T* const v = t.v_packed ? t.v + j * t.packed_keys : t.v + j;
-    gemm_tile_of<false>(t.rows, t.keys, t.scores, detail::attention_row, 1, v,
-                        t.v_packed ? panel : t.v_row, t.out + j, t.v_width,
-                        std::min(panel, t.v_width - j), T{1});
-  }
+  for (Index j = 0; j < t.out_row; j += panel)
+    attention_tile_of<false>(tile_rows(t.rows), t.keys, t.scores, t.v + j / panel * t.v_panel,
+                             t.v_row, t.out + j, t.out_row);
+}
+
+// to = factor from
+template <class T>
+inline void scaled_row(Index n, T factor, const T* from, T* to) {
+  const hn::ScalableTag<T> d;
+  const auto f = hn::Set(d, factor);
+  each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
+    store_some(d, hn::Mul(f, load_some(d, from + j, count)), to + j, count);
+  });
 }
 
 // The product of two rows.
@@ -206,14 +320,29 @@ template <class T>
 inline void attention_row_back(Index keys, T logsumexp, T dot, T* HWY_RESTRICT scores,
                                T* HWY_RESTRICT dp) {
   const hn::ScalableTag<T> d;
-  const auto log2e = constant(d, 1.4426950408889634074);
-  const auto shift = hn::Set(d, logsumexp);
+  using V = hn::Vec<decltype(d)>;
+  constexpr Index side = 4;
+  const Index lanes = lanes_of<T>(), step = side * lanes;
+  const auto log2e = constant(d, 1.4426950408889634074), shift = hn::Set(d, logsumexp);
   const auto mean = hn::Set(d, dot);
-  each_vector<T>(keys, [&](Index j, Index count) HWY_ATTR {
-    const auto p =
-        exp2_nonpositive(d, hn::Mul(hn::Sub(load_some(d, scores + j, count), shift), log2e));
-    store_some(d, p, scores + j, count);
-    store_some(d, hn::Mul(p, hn::Sub(load_some(d, dp + j, count), mean)), dp + j, count);
+  Index j = 0;
+  for (; j + step <= keys; j += step) {
+    V p[side];
+    HWY_UNROLL(4) for (Index i = 0; i < side; ++i) {
+      p[i] = hn::Mul(hn::Sub(hn::LoadU(d, scores + j + i * lanes), shift), log2e);
+    }
+    exp2_nonpositive<side>(d, p);
+    HWY_UNROLL(4) for (Index i = 0; i < side; ++i) {
+      const Index at = j + i * lanes;
+      hn::StoreU(p[i], d, scores + at);
+      hn::StoreU(hn::Mul(p[i], hn::Sub(hn::LoadU(d, dp + at), mean)), d, dp + at);
+    }
+  }
+  each_vector<T>(keys - j, [&](Index i, Index count) HWY_ATTR {
+    V p = hn::Mul(hn::Sub(load_some(d, scores + j + i, count), shift), log2e);
+    exp2_nonpositive<1>(d, &p);
+    store_some(d, p, scores + j + i, count);
+    store_some(d, hn::Mul(p, hn::Sub(load_some(d, dp + j + i, count), mean)), dp + j + i, count);
   });
 }
 
@@ -230,6 +359,8 @@ CFM_BODY(void, attention_pack_queries, (Index rows, Index width, const T* const*
 CFM_BODY(void, attention_scores, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_weights, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_values, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(Index, attention_tile_queries, (), ())
+CFM_BODY(void, scaled_row, (Index n, T factor, const T* from, T* to), (n, factor, from, to))
 CFM_BODY(T, dot_row, (Index n, const T* a, const T* b), (n, a, b))
 CFM_BODY(void, attention_row_back, (Index keys, T logsumexp, T dot, T* scores, T* dp),
          (keys, logsumexp, dot, scores, dp))

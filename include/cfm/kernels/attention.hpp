@@ -73,7 +73,7 @@ void check_mask(const Mask& mask) {
 ///          bits alone and among others, for any number of threads.
 /// Errors:  ShapeError.
 /// Cost:    2 queries keys (width + v width) operations for what the masks show, by blocks; memory
-///          for 192 queries and 384 keys a thread.
+///          for 384 queries and 384 keys a thread.
 /// Source:  T. Dao, "FlashAttention-2", ICLR 2024, algorithm 1.
 template <AttentionElement S, AttentionMask Mask = AllKeys, class Score = PlainScores>
 requires ScorePolicy<Score, detail::AttentionReal<S>>
@@ -108,7 +108,8 @@ void flash_attention(In<S, 4> q, In<S, 4> k, In<S, 4> v, View<S, 4> out, const M
       options.dropout};
   const Index rows = heads / kv_heads * queries, units = batch * kv_heads;
   // Long blocks pack keys less often, short ones share the work better. Neither shows in results.
-  const Index most = (units * rows >= 16 * detail::attention_rows ? 2 : 1) * detail::attention_rows;
+  constexpr Index some = detail::attention_rows;
+  const Index share = units * rows / (16 * some), most = (share >= 2 ? 4 : share >= 1 ? 2 : 1) * some;
   const Index blocks = (rows + most - 1) / most;
   // The last blocks of a causal mask are the longest: they begin first.
   parallel_for(units * blocks, 1, [&](Index begin, Index end) {

@@ -62,7 +62,7 @@ void decode_piece(In<T, 4> q, const Cache& cache, const Mask& mask, const Score&
   for (Index r = 0; r < rows; ++r) {
     const QueryPlace place = place_of(r);
     const T* const from = &q(batch, place.head, place.query, Index{0});
-    for (Index e = 0; e < width; ++e) dense_q.data()[r * width + e] = from[e] * scale;
+    CFM_CALL(scaled_row)(width, scale, from, dense_q.data() + r * width);
   }
   const detail::DecodePiece<T, S> p{begin,  end,    rows,           width,         to.v_width,
                                     k_rows, v_rows, dense_q.data(), scores.data(), to.out()};
@@ -79,11 +79,11 @@ void decode_piece(In<T, 4> q, const Cache& cache, const Mask& mask, const Score&
   detail::AttentionTile<T> t{};
   t.rows = rows;
   t.keys = end;
-  t.v_width = to.v_width;
   t.scores = scores.data();
   t.largest = to.largest();
   t.sums = to.sums();
   t.out = to.out();
+  t.out_row = to.v_width;
   CFM_CALL(attention_weights)(t);
   CFM_CALL(decode_values)(p);
 }

@@ -83,70 +83,97 @@ constexpr auto conversion() -> void (*)(const void*, void*, Index) {
     };
 }
 
-// A block of queries that share a head of keys: row r is query r % queries of head r / queries of
-// the group.
+// Queries first .. first + rows of those that share a head of keys: row r is query r % queries of
+// head r / queries of the group.
+template <class T>
+class AttentionQueries {
+ public:
+  template <class Mask>
+  AttentionQueries(const detail::AttentionCall<T>& call, const Mask& mask, Index batch,
+                   Index kv_head, Index first, Index rows)
+      : tile_(CFM_CALL(attention_tile_queries)<T>()),
+        rows_(rows),
+        width_((call.q.extent[3] + 3) / 4 * 4),
+        first_{batch, first % call.q.extent[2], call.q.extent[2], call.k.extent[2],
+               kv_head * (call.q.extent[1] / call.k.extent[1]) + first / call.q.extent[2]},
+        packed_(tiles() * tile_ * width_) {
+    const bool wide = call.q.convert != nullptr;
+    const detail::Scratch<T> room(wide ? tile_ * call.q.extent[3] : 0);
+    visible_.reserve(static_cast<std::size_t>(tiles()));
+    QueryPlace places[detail::attention_most];
+    const T* row[detail::attention_most];
+    for (Index tile = 0; tile < tiles(); ++tile) {
+      const Index n = this->places(tile, places);
+      visible_.emplace_back(n, mask, places);
+      for (Index r = 0; r < n; ++r)
+        row[r] = dense_rows<T>(call.q, batch, places[r].head, places[r].query, 1,
+                               wide ? room.data() + r * call.q.extent[3] : nullptr)
+                     .data;
+      CFM_CALL(attention_pack_queries)
+      (n, call.q.extent[3], row, call.scale, packed_.data() + this->row(tile) * width_);
+    }
+  }
+
+  Index tiles() const { return (rows_ + tile_ - 1) / tile_; }
+  Index row(Index tile) const { return tile * tile_; }  // the first of a tile
+  const T* packed(Index tile) const { return packed_.data() + row(tile) * width_; }
+  const detail::VisibleKeys& visible(Index tile) const {
+    return visible_[static_cast<std::size_t>(tile)];
+  }
+  // Those of a tile; returns their number.
+  Index places(Index tile, QueryPlace* to) const {
+    const Index n = std::min(tile_, rows_ - row(tile));
+    Index query = first_.query + row(tile), head = first_.head + query / first_.queries;
+    query %= first_.queries;
+    for (Index r = 0; r < n; ++r) {
+      to[r] = {first_.batch, query, first_.queries, first_.keys, head};
+      if (++query == first_.queries) query = 0, ++head;
+    }
+    return n;
+  }
+
+ private:
+  Index tile_, rows_, width_;
+  QueryPlace first_;
+  detail::Scratch<T> packed_;
+  std::vector<detail::VisibleKeys> visible_;
+};
+
+// Attention of a block of queries, first .. first + rows as above.
 template <class T, class Mask, class Score>
 void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, const Score& score,
                      Index batch, Index kv_head, Index first, Index rows) {
-  constexpr Index six = detail::VisibleKeys::most;
-  static_assert(six == detail::gemm_rows);
-  const Index queries = call.q.extent[2], keys = call.k.extent[2], width = call.q.extent[3];
-  const Index heads = call.q.extent[1], v_width = call.v.extent[3];
-  const Index group = heads / call.k.extent[1];
+  const Index keys = call.k.extent[2], width = call.q.extent[3], v_width = call.v.extent[3];
   const bool wide = call.k.convert != nullptr;
   const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
-  const Index tiles = (rows + six - 1) / six, padded = (width + 3) / 4 * 4;
+  const AttentionQueries<T> q(call, mask, batch, kv_head, first, rows);
   const bool v_in_place = v_width % panel == 0;
   const Index block = std::min(detail::attention_keys, keys);
   const Index k_columns = (block + panel - 1) / panel * panel;
   const Index v_columns = (v_width + panel - 1) / panel * panel;
-  const detail::Scratch<T> packed_q(tiles * six * padded), packed_k(k_columns * width);
+  const Index padded = q.row(q.tiles());
+  const detail::Scratch<T> packed_k(k_columns * width);
   const detail::Scratch<T> packed_v(v_in_place ? 0 : v_columns * block);
-  const detail::Scratch<T> wide_q(wide ? six * width : 0), wide_k(wide ? block * width : 0);
-  const detail::Scratch<T> wide_v(wide ? block * v_width : 0);
-  const detail::Scratch<T> scores(six * detail::attention_row);
-  const detail::Scratch<T> state(tiles * six * (v_width + 2));
-  T* const sums = state.data() + tiles * six * v_width;
-  T* const largest = sums + tiles * six;
-  std::fill_n(state.data(), tiles * six * (v_width + 1), T{0});
-  std::fill_n(largest, tiles * six, -std::numeric_limits<T>::infinity());
-
-  const auto place_of = [&](Index r) {
-    return QueryPlace{batch, (first + r) % queries, queries, keys,
-                      kv_head * group + (first + r) / queries};
-  };
-  std::vector<detail::VisibleKeys> ranges;
-  ranges.reserve(static_cast<std::size_t>(tiles));
-  QueryPlace places[six];
-  const auto place_tile = [&](Index tile) {
-    const Index n = std::min(six, rows - tile * six);
-    for (Index r = 0; r < n; ++r) places[r] = place_of(tile * six + r);
-    return n;
-  };
-  for (Index tile = 0; tile < tiles; ++tile) {
-    const Index n = place_tile(tile);
-    ranges.emplace_back(n, mask, places);
-    const T* row[six];
-    for (Index r = 0; r < n; ++r)
-      row[r] = dense_rows<T>(call.q, batch, places[r].head, places[r].query, 1,
-                             wide_q.data() == nullptr ? nullptr : wide_q.data() + r * width)
-                   .data;
-    CFM_CALL(attention_pack_queries)
-    (n, width, row, call.scale, packed_q.data() + tile * six * padded);
-  }
+  const detail::Scratch<T> wide_k(wide ? block * width : 0), wide_v(wide ? block * v_width : 0);
+  const detail::Scratch<T> scores(detail::attention_most * detail::attention_row);
+  const detail::Scratch<T> state(padded * (v_columns + 2));
+  T* const sums = state.data() + padded * v_columns;
+  T* const largest = sums + padded;
+  std::fill_n(state.data(), padded * (v_columns + 1), T{0});
+  std::fill_n(largest, padded, -std::numeric_limits<T>::infinity());
+  QueryPlace places[detail::attention_most];
 
   for (Index from = 0; from < keys; from += detail::attention_keys) {
     const Index to = std::min(keys, from + detail::attention_keys);
-    const auto sees = [&](const detail::VisibleKeys& tile) { return tile.sees(from, to); };
     // Whole panels that nobody sees have no weight and are not packed.
     const auto first_of = [&](const detail::VisibleKeys& tile) {
       return from + (tile.first(from) - from) / panel * panel;
     };
     Index low = to, high = from;
-    for (const detail::VisibleKeys& tile : ranges)
-      if (sees(tile)) {
-        low = std::min(low, first_of(tile));
-        high = std::max(high, tile.last(from, to));
+    for (Index tile = 0; tile < q.tiles(); ++tile)
+      if (const auto& visible = q.visible(tile); visible.sees(from, to)) {
+        low = std::min(low, first_of(visible));
+        high = std::max(high, visible.last(from, to));
       }
     if (low >= high) continue;
     const auto kb = dense_rows<T>(call.k, batch, kv_head, low, high - low, wide_k.data());
@@ -154,32 +181,31 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
     CFM_CALL(gemm_pack_b)(width, high - low, kb.data, Index{1}, kb.row, packed_k.data());
     if (!v_in_place)
       CFM_CALL(gemm_pack_b)(high - low, v_width, vb.data, vb.row, Index{1}, packed_v.data());
-    for (Index tile = 0; tile < tiles; ++tile) {
-      const detail::VisibleKeys& visible = ranges[static_cast<std::size_t>(tile)];
-      if (!sees(visible)) continue;
-      const Index n = place_tile(tile), r0 = tile * six;
+    for (Index tile = 0; tile < q.tiles(); ++tile) {
+      const detail::VisibleKeys& visible = q.visible(tile);
+      if (!visible.sees(from, to)) continue;
+      const Index n = q.places(tile, places), r0 = q.row(tile);
       detail::KeyPart parts[detail::attention_parts];
       const Index count = detail::visible_parts(mask, n, places, first_of(visible),
                                                 visible.last(from, to), parts);
       if (count == 0) continue;
       detail::AttentionTile<T> t{n,
                                  0,
-                                 high - low,
                                  width,
-                                 v_width,
-                                 packed_q.data() + r0 * padded,
+                                 q.packed(tile),
                                  packed_k.data(),
                                  v_in_place ? vb.data : packed_v.data(),
-                                 vb.row,
-                                 !v_in_place,
+                                 v_in_place ? vb.row : panel,
+                                 v_in_place ? panel : panel * (high - low),
                                  scores.data(),
                                  largest + r0,
                                  sums + r0,
-                                 state.data() + r0 * v_width};
+                                 state.data() + r0 * v_columns,
+                                 v_columns};
       // The parts stand side by side in the rows of scores.
       for (Index p = 0; p < count; ++p) {
         const Index at = parts[p].begin, length = parts[p].end - at;
-        CFM_CALL(attention_scores)(t.part(t.keys, at - low, length, panel));
+        CFM_CALL(attention_scores)(t.part(t.keys, at - low, length));
         for (Index r = 0; r < n; ++r) {
           T* const row = scores.data() + r * detail::attention_row + t.keys;
           apply_scores(score, ScoreRow<T>{row, length, at, places[r].head, places[r]});
@@ -192,28 +218,28 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
         const Index at = parts[p].begin, length = parts[p].end - at;
         if (call.dropout.probability > 0)
           for (Index r = 0; r < n; ++r)
-            drop_weights(call.dropout, places[r], heads, at, length,
+            drop_weights(call.dropout, places[r], call.q.extent[1], at, length,
                          scores.data() + r * detail::attention_row + column);
-        CFM_CALL(attention_values)(t.part(column, at - low, length, panel));
+        CFM_CALL(attention_values)(t.part(column, at - low, length));
       }
     }
   }
 
-  for (Index r = 0; r < rows; ++r) {
-    const QueryPlace place = place_of(r);
-    T* const from = state.data() + r * v_width;
-    // No visible key: nothing to average.
-    const T inverse = sums[r] == T{0} ? T{0} : T{1} / sums[r];
-    for (Index j = 0; j < v_width; ++j) from[j] *= inverse;
-    void* const to = call.out.row(batch, place.head, place.query);
-    if (call.out.convert != nullptr)
-      call.out.convert(from, to, v_width);
-    else
-      std::copy_n(from, v_width, static_cast<T*>(to));
-    if (call.logsumexp.data != nullptr)
-      call.logsumexp(batch, place.head, place.query) =
-          sums[r] == T{0} ? -std::numeric_limits<T>::infinity() : largest[r] + std::log(sums[r]);
-  }
+  for (Index tile = 0; tile < q.tiles(); ++tile)
+    for (Index i = 0, n = q.places(tile, places); i < n; ++i) {
+      const Index r = q.row(tile) + i;
+      T* const from = state.data() + r * v_columns;
+      // No visible key: nothing to average.
+      const T inverse = sums[r] == T{0} ? T{0} : T{1} / sums[r];
+      void* const to = call.out.row(batch, places[i].head, places[i].query);
+      const bool narrow = call.out.convert != nullptr;
+      CFM_CALL(scaled_row)(v_width, inverse, from, narrow ? from : static_cast<T*>(to));
+      if (narrow) call.out.convert(from, to, v_width);
+      if (call.logsumexp.data != nullptr)
+        call.logsumexp(batch, places[i].head, places[i].query) =
+            sums[r] == T{0} ? -std::numeric_limits<T>::infinity()
+                            : largest[r] + std::log(sums[r]);
+    }
 }
 
 }  // namespace isa_detail

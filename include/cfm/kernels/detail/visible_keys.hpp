@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include <cfm/kernels/attention-inl.hpp>
 #include <cfm/kernels/attention_masks.hpp>
 
 CFM_NAMESPACE_BEGIN
@@ -41,9 +42,7 @@ void hide_keys(const Mask& mask, const QueryPlace& place, const KeyRange& range,
 
 // The keys that a tile of queries sees.
 struct VisibleKeys {
-  static constexpr Index most = 6;  // queries: rows of a register tile
-
-  KeyRange row[most];
+  KeyRange row[attention_most];
   Index sinks = 0, begin = std::numeric_limits<Index>::max(), end = 0;  // of all of them
 
   VisibleKeys() = default;
