@@ -82,11 +82,9 @@ struct LevelSums {
 
 /// Elements of working memory that a tile of so many rows takes, `inputs` those of the widest kind.
 constexpr Index level_scratch(Index rows, Index inputs, Index hidden4, bool backward) {
-  const Index operands = inputs + hidden4, gates = 4 * hidden4;
-  const Index tile = level_round(rows, 12) + 64;  // slack: reads of whole vectors
-  const Index forward = 2 * tile * (operands + 64) + tile * gates;
-  if (!backward) return forward;
-  return forward + tile * (3 * gates + 2 * hidden4 + 2 * operands + 256) + 64 * operands;
+  const Index operands = inputs + hidden4, gates = 4 * hidden4, tile = level_round(rows, 12) + 1;
+  if (!backward) return tile * (2 * operands + gates);
+  return tile * (2 * operands + 128 + 3 * gates + hidden4 + inputs);
 }
 
 }  // namespace detail
