@@ -1,8 +1,8 @@
 #pragma once
 /// @file  Comparisons, selection and logic of tensors. Comparisons give bool tensors.
 
+#include <cfm/kernels/detail/broadcast_operand.hpp>
 #include <cfm/kernels/detail/integer.hpp>
-#include <cfm/kernels/detail/operand.hpp>
 #include <cfm/kernels/dispatch.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
@@ -40,16 +40,15 @@ Tensor visit_ordered(std::string_view name, DType dtype, const F& f) {
 }
 
 template <class T>
-Tensor compare_operands(Comparison c, const Operand<T>& a, const Operand<T>& b,
+Tensor compare_operands(Comparison c, const BroadcastOperand<T>& a, const BroadcastOperand<T>& b,
                         const Shape& shape) {
   Tensor out = Tensor::empty(shape, DType::boolean);
   bool* const target = out.data<bool>();
-  for_each_piece(shape.size(), a.dense() && b.dense(), 2 * sizeof(T) + 1,
-                 [&](Index begin, Index n) {
-                   T buffer_a[operand_chunk], buffer_b[operand_chunk];
-                   compare_run(c, a.fetch(begin, n, buffer_a), b.fetch(begin, n, buffer_b),
-                               target + begin, n);
-                 });
+  for_each_piece(
+      shape.size(), a.dense() && b.dense(), 2 * sizeof(T) + 1, [&](Index begin, Index n) {
+        T buffer_a[operand_chunk], buffer_b[operand_chunk];
+        compare_run(c, a.fetch(begin, n, buffer_a), b.fetch(begin, n, buffer_b), target + begin, n);
+      });
   return out;
 }
 
@@ -57,13 +56,14 @@ inline Tensor compare(std::string_view name, Comparison c, const Tensor& a, cons
   check_same_dtype(name, a, b);
   const Shape shape = broadcast(a.shape(), b.shape());
   return visit_ordered(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    return compare_operands<T>(c, Operand<T>(a, shape), Operand<T>(b, shape), shape);
+    return compare_operands<T>(c, BroadcastOperand<T>(a, shape), BroadcastOperand<T>(b, shape),
+                               shape);
   });
 }
 inline Tensor compare(std::string_view name, Comparison c, const Tensor& a, double b) {
   return visit_ordered(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Operand<T> value(convert<T>(b));
-    return compare_operands<T>(c, Operand<T>(a, a.shape()), value, a.shape());
+    const BroadcastOperand<T> value(convert<T>(b));
+    return compare_operands<T>(c, BroadcastOperand<T>(a, a.shape()), value, a.shape());
   });
 }
 
@@ -75,7 +75,7 @@ inline Tensor logic(std::string_view name, Logic op, const Tensor& a, const Tens
   const Shape shape = broadcast(a.shape(), b.shape());
   Tensor out = Tensor::empty(shape, DType::boolean);
   bool* const target = out.data<bool>();
-  const Operand<bool> oa(a, shape), ob(b, shape);
+  const BroadcastOperand<bool> oa(a, shape), ob(b, shape);
   for_each_piece(shape.size(), oa.dense() && ob.dense(), 3, [&](Index begin, Index n) {
     bool buffer_a[operand_chunk], buffer_b[operand_chunk];
     const bool* const pa = oa.fetch(begin, n, buffer_a);
@@ -159,18 +159,19 @@ inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return visit_dtype(a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty(shape, a.dtype());
     T* const target = out.data<T>();
-    const isa_detail::Operand<bool> oc(condition, shape);
-    const isa_detail::Operand<T> oa(a, shape), ob(b, shape);
-    isa_detail::for_each_piece(
-        shape.size(), oc.dense() && oa.dense() && ob.dense(), 3 * sizeof(T) + 1,
-        [&](Index begin, Index n) {
-          bool buffer_c[isa_detail::operand_chunk];
-          T buffer_a[isa_detail::operand_chunk], buffer_b[isa_detail::operand_chunk];
-          const bool* const pc = oc.fetch(begin, n, buffer_c);
-          const T* const pa = oa.fetch(begin, n, buffer_a);
-          const T* const pb = ob.fetch(begin, n, buffer_b);
-          for (Index i = 0; i < n; ++i) target[begin + i] = pc[i] ? pa[i] : pb[i];
-        });
+    const isa_detail::BroadcastOperand<bool> oc(condition, shape);
+    const isa_detail::BroadcastOperand<T> oa(a, shape), ob(b, shape);
+    isa_detail::for_each_piece(shape.size(), oc.dense() && oa.dense() && ob.dense(),
+                               3 * sizeof(T) + 1, [&](Index begin, Index n) {
+                                 bool buffer_c[isa_detail::operand_chunk];
+                                 T buffer_a[isa_detail::operand_chunk],
+                                     buffer_b[isa_detail::operand_chunk];
+                                 const bool* const pc = oc.fetch(begin, n, buffer_c);
+                                 const T* const pa = oa.fetch(begin, n, buffer_a);
+                                 const T* const pb = ob.fetch(begin, n, buffer_b);
+                                 for (Index i = 0; i < n; ++i)
+                                   target[begin + i] = pc[i] ? pa[i] : pb[i];
+                               });
     return out;
   });
 }

@@ -2,8 +2,8 @@
 /// @file  Element-wise functions of tensors, with NumPy broadcasting and without a tape.
 
 #include <cfm/kernels/compare.hpp>
+#include <cfm/kernels/detail/broadcast_operand.hpp>
 #include <cfm/kernels/detail/integer.hpp>
-#include <cfm/kernels/detail/operand.hpp>
 #include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/elementwise-inl.hpp>
 
@@ -32,8 +32,8 @@ void map(Op op, In<T, 1> a, In<T, 1> b, View<T, 1> out) {
   CFM_CHECK(a.last_contiguous() && b.last_contiguous() && out.last_contiguous(),
             "map: elements must be adjacent", a, b, out);
   const Index n = out.extent[0], grain = grain_for(3 * sizeof(T)) / 64 * 64;
-  const bool past = a.data != out.data && b.data != out.data &&
-                    isa_detail::past_cache(out.data, 1, n, n);
+  const bool past =
+      a.data != out.data && b.data != out.data && isa_detail::past_cache(out.data, 1, n, n);
   isa_detail::for_chunks_past_cache(n, grain, past, [&](Index begin, Index end) {
     CFM_CALL(map_binary)(op, a.data + begin, b.data + begin, out.data + begin, end - begin, past);
   });
@@ -46,7 +46,7 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
   return visit_real(x.dtype(), name, [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(x);
     T* const target = out.data<T>();
-    const Operand<T> a(x, x.shape());
+    const BroadcastOperand<T> a(x, x.shape());
     if (a.dense()) {
       map(op, vector_view(x.data<T>(), x.size()), vector_view(target, x.size()));
       return out;
@@ -60,7 +60,8 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
 }
 
 template <class Op, class T>
-void map_operands(Op op, const Operand<T>& a, const Operand<T>& b, T* out, Index n) {
+void map_operands(Op op, const BroadcastOperand<T>& a, const BroadcastOperand<T>& b, T* out,
+                  Index n) {
   if constexpr (Real<T>)
     if (a.dense() && b.dense())
       return map(op, vector_view(a.fetch(0, n, nullptr), n), vector_view(b.fetch(0, n, nullptr), n),
@@ -90,7 +91,8 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& a, const Tensor& b
   const Shape shape = broadcast(a.shape(), b.shape());
   return visit_binary<Op>(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty(shape, a.dtype());
-    map_operands(op, Operand<T>(a, shape), Operand<T>(b, shape), out.data<T>(), shape.size());
+    map_operands(op, BroadcastOperand<T>(a, shape), BroadcastOperand<T>(b, shape), out.data<T>(),
+                 shape.size());
     return out;
   });
 }
@@ -98,7 +100,8 @@ template <class Op>
 Tensor map_tensor(std::string_view name, Op op, const Tensor& a, double b) {
   return visit_binary<Op>(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(a);
-    map_operands(op, Operand<T>(a, a.shape()), Operand<T>(convert<T>(b)), out.data<T>(), a.size());
+    map_operands(op, BroadcastOperand<T>(a, a.shape()), BroadcastOperand<T>(convert<T>(b)),
+                 out.data<T>(), a.size());
     return out;
   });
 }
@@ -106,7 +109,8 @@ template <class Op>
 Tensor map_tensor(std::string_view name, Op op, double a, const Tensor& b) {
   return visit_binary<Op>(name, b.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(b);
-    map_operands(op, Operand<T>(convert<T>(a)), Operand<T>(b, b.shape()), out.data<T>(), b.size());
+    map_operands(op, BroadcastOperand<T>(convert<T>(a)), BroadcastOperand<T>(b, b.shape()),
+                 out.data<T>(), b.size());
     return out;
   });
 }

@@ -14,9 +14,9 @@ inline constexpr Index operand_chunk = 512;
 
 /// An operand seen through the shape of the result: dense, one value, or gathered run by run.
 template <class T>
-class Operand {
+class BroadcastOperand {
  public:
-  Operand(const Tensor& t, const Shape& shape) : data_(t.data<T>()) {
+  BroadcastOperand(const Tensor& t, const Shape& shape) : data_(t.data<T>()) {
     const int extra = shape.rank() - t.rank();
     for (int d = 0; d < shape.rank(); ++d) {
       if (shape[d] == 1) continue;
@@ -36,7 +36,7 @@ class Operand {
       stride_.push_back(1);
     }
   }
-  explicit Operand(T value) : value_(value), data_(nullptr), extent_{1}, stride_{0} {}
+  explicit BroadcastOperand(T value) : value_(value), data_(nullptr), extent_{1}, stride_{0} {}
 
   bool dense() const { return extent_.rank() == 1 && stride_[0] == 1; }
 
@@ -58,9 +58,12 @@ class Operand {
       const Index run = std::min(count - done, extent_[inner] - index[inner]);
       const Index step = stride_[inner];
       const T* source = data_ + offset;
-      if (step == 1) std::copy_n(source, run, buffer + done);
-      else if (step == 0) std::fill_n(buffer + done, run, *source);
-      else for (Index i = 0; i < run; ++i) buffer[done + i] = source[i * step];
+      if (step == 1)
+        std::copy_n(source, run, buffer + done);
+      else if (step == 0)
+        std::fill_n(buffer + done, run, *source);
+      else
+        for (Index i = 0; i < run; ++i) buffer[done + i] = source[i * step];
       done += run;
       index[inner] += run;
       offset += run * step;
@@ -86,8 +89,7 @@ void for_each_piece(Index n, bool dense, Index bytes_per_element, const F& f) {
   const Index pieces = grain_for(bytes_per_element * operand_chunk);
   parallel_for(n, pieces * operand_chunk, [&](Index begin, Index end) {
     if (dense) return f(begin, end - begin);
-    for (Index i = begin; i < end; i += operand_chunk)
-      f(i, std::min(operand_chunk, end - i));
+    for (Index i = begin; i < end; i += operand_chunk) f(i, std::min(operand_chunk, end - i));
   });
 }
 
