@@ -14,7 +14,7 @@ namespace detail {
 // Terms summed in registers before they are added to the output. Part of the result: with it the
 // order of summation depends on k alone, whatever the blocking of rows and columns.
 inline constexpr Index gemm_k_block = 384;
-inline constexpr Index gemm_rows = 6;  // of a register tile; of a large one where there are 32
+inline constexpr Index gemm_rows = 6;  // of a tile that fits 16 registers
 // Columns that are packed together: a multiple of every panel's width (8 for double on AVX2, 32 for
 // float on AVX-512).
 inline constexpr Index gemm_columns = 64;

@@ -26,13 +26,12 @@ void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
       });
 }
 
-// Elements of a left factor whose tiles are read where they lie: the nearest caches keep them.
-inline constexpr Index gemm_left_in_place = Index{1} << 16;
-
+// Whether tiles read a packed copy of a. Where it lies, it is as good if few columns use it, or if
+// the nearest caches keep all of it.
 template <class T>
 bool gemm_packs_left(const detail::Gemm<T>& g) {
-  if (g.a_col != 1 && g.a_row != 1) return true;
-  return g.n > 64 && (g.n > 512 || g.m * g.k > gemm_left_in_place);
+  if (g.a_col != 1 && g.a_row != 1) return true;  // tiles need dense rows or columns
+  return g.n > 512 || (g.n > 64 && g.m * g.k > Index{1} << 16);
 }
 
 template <class T>
@@ -118,7 +117,8 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   }
   const Index width = CFM_CALL(gemm_width)(g), full = g.n / width * width;
   const bool dense_rows = g.b_col == 1, dense_columns = g.b_row == 1;
-  const bool small = g.k * g.n <= (g.m <= detail::gemm_rows ? Index{1} << 16 : 4096);
+  // b is small, and read once or from the first-level cache.
+  const bool small = g.k * g.n <= (g.m <= detail::gemm_rows ? Index{1} << 16 : Index{1} << 12);
   const bool in_place = small && dense_rows && g.a_col == 1 && g.n >= width / 2;
   const auto columns = [&](Index block, const auto& f) {  // blocks of columns, in parallel
     const Index work = g.m * g.k * block;
@@ -144,15 +144,14 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
       }
       if (fits < part.n) gemm_packed(part.part(0, part.m, fits, part.n - fits), finish, width);
     });
-  } else if (in_place) {  // small, and read once or from the first-level cache
+  } else if (in_place) {
     constexpr Index row_block = 192;
     const auto some_rows = [&](Index i, Index rows) {
       const detail::Gemm<T> part = g.part(i, rows, 0, g.n);
-      const T* const b_in_place = nullptr;
-      const T* const a_in_place = nullptr;
+      const T* const packed = nullptr;
       for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
         const Index kc = std::min(detail::gemm_k_block, g.k - k0);
-        CFM_CALL(gemm_packed_terms)(part, k0, kc, b_in_place, a_in_place, Index{0});
+        CFM_CALL(gemm_packed_terms)(part, k0, kc, packed, packed, Index{0});
       }
       gemm_finish(part, finish);
     };
