@@ -60,7 +60,10 @@ TEST_CASE_TEMPLATE("matmul: nn, nt and tn equal the definition and each other bi
                             {20, 130, 801},
                             {150, 70, 390},
                             {193, 40, 385},
-                            {200, 1100, 7}};
+                            {200, 1100, 7},
+                            // in place: one vector and a part, parts of tiles
+                            {31, 11, 60},
+                            {25, 23, 40}};
   for (const auto& size : sizes) {
     const Index m = size[0], n = size[1], k = size[2];  // Clang 14 captures no bindings
     CAPTURE(m);
@@ -128,6 +131,29 @@ TEST_CASE("matmul: a row gives the same bits alone and among others, and so do c
   const auto narrow = product(a, column, m, k, 1);
   for (Index i = 0; i < m; ++i)
     CHECK(narrow[static_cast<std::size_t>(i)] == whole[static_cast<std::size_t>(i * n + 77)]);
+}
+
+TEST_CASE_TEMPLATE("matmul: a corner has the bits that it has in a larger result", T, float,
+                   double) {
+  // Every number of rows and columns that ends in a part of a tile, in place and packed.
+  const Index m = 27, n = 140, k = 33;
+  const auto a = normals<T>(m * k, 16), b = normals<T>(k * n, 17), old = normals<T>(m * n, 18);
+  const auto av = matrix_view(a.data(), m, k);
+  auto whole = old;
+  matmul_nn(av, matrix_view(b.data(), k, n), matrix_view(whole.data(), m, n), T(0.5));
+  bool same = true;
+  for (Index rows : {1, 5, 7, 8, 9, 11, 12, 13, 19, 20, 27})
+    for (Index columns = 1; columns <= 70; ++columns) {
+      auto out = old;
+      matmul_nn(matrix_view(a.data(), rows, k), matrix_view(b.data(), k, columns, n),
+                matrix_view(out.data(), rows, columns, n), T(0.5));
+      for (Index i = 0; i < m; ++i)
+        for (Index j = 0; j < n; ++j) {
+          const auto at = static_cast<std::size_t>(i * n + j);
+          same = same && out[at] == (i < rows && j < columns ? whole : old)[at];
+        }
+    }
+  CHECK(same);
 }
 
 TEST_CASE("matmul: the same bits for any number of threads") {

@@ -26,6 +26,14 @@ void gemm_pack_b(const detail::Gemm<T>& g, Index k0, Index kc, T* to) {
       });
 }
 
+// Whether tiles read a packed copy of a. Where it lies, it is as good if few columns use it, or if
+// the nearest caches keep all of it.
+template <class T>
+bool gemm_packs_left(const detail::Gemm<T>& g) {
+  if (g.a_col != 1 && g.a_row != 1) return true;  // tiles need dense rows or columns
+  return g.n > 512 || (g.n > 64 && g.m * g.k > Index{1} << 16);
+}
+
 template <class T>
 void gemm_finish(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   finish(g.out, g.out_row, g.row, g.m, g.column, g.n);
@@ -40,7 +48,7 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
   const Index kc_most = std::min(detail::gemm_k_block, g.k);
   const Index columns_most = std::min(column_block, (g.n + 63) / 64 * 64);
   const detail::Scratch<T> packed_b(kc_most * columns_most);
-  const bool pack_a = g.n > 64 && g.m > 2;
+  const bool pack_a = gemm_packs_left(g);
   for (Index j = 0; j < g.n; j += column_block) {
     const detail::Gemm<T> part = g.part(0, g.m, j, std::min(column_block, g.n - j));
     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
@@ -77,9 +85,10 @@ void gemm_packed(const detail::Gemm<T>& g, const detail::Finish<T>& finish, Inde
 template <class T, class Columns>
 void gemm_panel_by_panel(const detail::Gemm<T>& g, const detail::Finish<T>& finish,
                          const Columns& columns) {
-  const detail::Scratch<T> packed_a(g.m * ((g.k + 3) / 4 * 4));
+  const bool pack_a = gemm_packs_left(g);
+  const detail::Scratch<T> packed_a(pack_a ? g.m * ((g.k + 3) / 4 * 4) : 0);
   const auto block = [&](Index k0) { return std::min(detail::gemm_k_block, g.k - k0); };
-  for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
+  for (Index k0 = 0; pack_a && k0 < g.k; k0 += detail::gemm_k_block) {
     const T* const from = g.a + k0 * g.a_col;
     CFM_CALL(gemm_pack_a)(g.m, block(k0), from, g.a_row, g.a_col, packed_a.data() + g.m * k0);
   }
@@ -88,7 +97,7 @@ void gemm_panel_by_panel(const detail::Gemm<T>& g, const detail::Finish<T>& fini
     const detail::Scratch<T> panels(group * block(0));
     for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
       const T* const from = part.b + k0 * g.b_row;
-      const T* const a = packed_a.data() + g.m * k0;
+      const T* const a = pack_a ? packed_a.data() + g.m * k0 : nullptr;
       CFM_CALL(gemm_pack_b)(block(k0), part.n, from, g.b_row, g.b_col, panels.data());
       CFM_CALL(gemm_packed_terms)(part, k0, block(k0), panels.data(), a, block(k0));
     }
@@ -108,6 +117,9 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
   }
   const Index width = CFM_CALL(gemm_width)(g), full = g.n / width * width;
   const bool dense_rows = g.b_col == 1, dense_columns = g.b_row == 1;
+  // b is small, and read once or from the first-level cache.
+  const bool small = g.k * g.n <= (g.m <= detail::gemm_rows ? Index{1} << 16 : Index{1} << 12);
+  const bool in_place = small && dense_rows && g.a_col == 1 && g.n >= width / 2;
   const auto columns = [&](Index block, const auto& f) {  // blocks of columns, in parallel
     const Index work = g.m * g.k * block;
     parallel_for((g.n + block - 1) / block, std::max<Index>(1, (Index{1} << 17) / work),
@@ -132,16 +144,14 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
       }
       if (fits < part.n) gemm_packed(part.part(0, part.m, fits, part.n - fits), finish, width);
     });
-  } else if (dense_rows && full > 0 && (g.m <= detail::gemm_rows || g.k * g.n <= 4096) &&
-             g.k * g.n <= 1 << 16) {  // small, and read once or from the first-level cache
+  } else if (in_place) {
     constexpr Index row_block = 192;
     const auto some_rows = [&](Index i, Index rows) {
-      const detail::Gemm<T> part = g.part(i, rows, 0, full);
-      const T* const b_in_place = nullptr;
-      const T* const a_in_place = nullptr;
+      const detail::Gemm<T> part = g.part(i, rows, 0, g.n);
+      const T* const packed = nullptr;
       for (Index k0 = 0; k0 < g.k; k0 += detail::gemm_k_block) {
         const Index kc = std::min(detail::gemm_k_block, g.k - k0);
-        CFM_CALL(gemm_packed_terms)(part, k0, kc, b_in_place, a_in_place, Index{0});
+        CFM_CALL(gemm_packed_terms)(part, k0, kc, packed, packed, Index{0});
       }
       gemm_finish(part, finish);
     };
@@ -156,7 +166,6 @@ void gemm_one(const detail::Gemm<T>& g, const detail::Finish<T>& finish) {
                        some_rows(i, std::min(row_block, g.m - i));
                    });
     }
-    if (full < g.n) gemm_packed(g.part(0, g.m, full, g.n - full), finish, width);
   } else if (g.m <= 192 && g.n > 64 && g.m * g.k <= Index{1} << 20) {
     gemm_panel_by_panel(g, finish, columns);
   } else if (g.m <= 192) {  // too few blocks of rows to share: threads take columns

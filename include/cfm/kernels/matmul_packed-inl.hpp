@@ -200,7 +200,7 @@ inline void gemm_panels(const detail::PanelProduct<T, S>& g, Index step, T* room
   const hn::ScalableTag<T> d;
   constexpr Index width = 64 / static_cast<Index>(sizeof(T));
   const Index lanes = lanes_of<T>(), tile = 2 * lanes, kc = g.k;
-  const Index group = gemm_packed_a(detail::gemm_rows, kc), last = (g.n - 1) / width;
+  const Index last = (g.n - 1) / width;
   for (Index j = 0; j < g.n; j += tile) {
     const T* b = room;
     if constexpr (std::is_same_v<S, T>)
@@ -212,10 +212,11 @@ inline void gemm_panels(const detail::PanelProduct<T, S>& g, Index step, T* room
         for (Index k = 0; k < kc; ++k)
           hn::StoreU(load_wide(d, from + k * width), d, room + k * tile + half * lanes);
       }
-    for (Index i = 0; i < g.m; i += detail::gemm_rows)
-      gemm_tile_of<true>(std::min(detail::gemm_rows, g.m - i), kc,
-                         g.a + i / detail::gemm_rows * group, 4, 1, b, tile,
+    for (Index i = 0, rows; i < g.m; i += rows) {
+      rows = gemm_rows_of(g.m - i);
+      gemm_tile_of<true>(rows, kc, g.a + gemm_packed_a(i, kc), 4, 1, b, tile,
                          g.out + i * g.out_row + j, g.out_row, std::min(tile, g.n - j), g.beta);
+    }
   }
 }
 

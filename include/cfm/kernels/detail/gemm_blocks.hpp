@@ -18,7 +18,8 @@ inline constexpr Index gemm_line = gemm_k_block* static_cast<Index>(sizeof(T));
 /// a wide result each row lies in a page of its own, and the nearest table of pages is small.
 template <class T>
 Index gemm_row_block() {
-  return std::clamp<Index>(cache_sizes().l2 / 3 / gemm_line<T> / gemm_rows, 8, 16) * gemm_rows;
+  constexpr Index tiles = 2 * gemm_rows;  // whole ones on every target
+  return std::clamp<Index>(cache_sizes().l2 / 3 / gemm_line<T> / tiles, 4, 8) * tiles;
 }
 
 /// Columns that take a sixteenth of the third-level cache, which is shared.
