@@ -169,17 +169,23 @@ inline void attention_pack_queries(Index rows, Index width, const T* const* q, T
   }
 }
 
-// c[MR, two vectors] = a b for packed queries and keys, or += weights values, whose rows lie ldb
-// apart. Addresses in a and the scores are constants. See gemm_tile for the form of the loops.
-template <std::size_t MR, bool Scores, class T>
+// The products of attention, by how they read their first operand: packed queries; scores along
+// their rows; scores across.
+enum class Operand { packed, scores, across };
+
+// c[MR, two vectors] = a b for packed queries and keys, else += a b, rows of b ldb apart. Addresses
+// in a are constants. See gemm_tile for the form of the loops.
+template <std::size_t MR, Operand A, class T>
 HWY_NOINLINE void attention_tile(Index terms, const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
                                  Index ldb, T* HWY_RESTRICT c, Index ldc) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
-  constexpr Index rows = static_cast<Index>(MR);
-  constexpr Index a_row = Scores ? 4 : detail::attention_row, a_step = Scores ? 4 * rows : 4;
+  constexpr bool packed = A == Operand::packed, across = A == Operand::across;
+  constexpr Index a_row = packed ? 4 : across ? 1 : detail::attention_row;
+  constexpr Index a_term = across ? detail::attention_row : 1;
+  constexpr Index a_step = packed ? 4 * static_cast<Index>(MR) : 4 * a_term;
   const Index lanes = lanes_of<T>();
-  if constexpr (Scores) ldb = 2 * lanes, ldc = detail::attention_row;
+  if constexpr (packed) ldb = 2 * lanes, ldc = detail::attention_row;
   V acc[MR][2];
   HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) { acc[i][0] = acc[i][1] = hn::Zero(d); }
   const auto term = [&](const T* ak, const T* bk) HWY_ATTR {
@@ -192,12 +198,12 @@ HWY_NOINLINE void attention_tile(Index terms, const T* HWY_RESTRICT a, const T* 
   };
   Index k = 0;
   for (; k + 4 <= terms; k += 4, a += a_step, b += 4 * ldb) {
-    HWY_UNROLL(4) for (Index u = 0; u < 4; ++u) { term(a + u, b + u * ldb); }
+    HWY_UNROLL(4) for (Index u = 0; u < 4; ++u) { term(a + u * a_term, b + u * ldb); }
   }
-  for (; k < terms; ++k, ++a, b += ldb) term(a, b);
+  for (; k < terms; ++k, a += a_term, b += ldb) term(a, b);
   HWY_UNROLL(16) for (std::size_t i = 0; i < MR; ++i) {
     T* const row = c + static_cast<Index>(i) * ldc;
-    if constexpr (!Scores) {
+    if constexpr (!packed) {
       acc[i][0] = hn::Add(hn::LoadU(d, row), acc[i][0]);
       acc[i][1] = hn::Add(hn::LoadU(d, row + lanes), acc[i][1]);
     }
@@ -206,17 +212,17 @@ HWY_NOINLINE void attention_tile(Index terms, const T* HWY_RESTRICT a, const T* 
   }
 }
 
-template <bool Scores, class T>
+template <Operand A, class T>
 HWY_INLINE void attention_tile_of(Index rows, Index terms, const T* a, const T* b, Index ldb, T* c,
                                   Index ldc) {
   switch (rows) {
-    case 1: return attention_tile<1, Scores>(terms, a, b, ldb, c, ldc);
-    case 2: return attention_tile<2, Scores>(terms, a, b, ldb, c, ldc);
-    case 3: return attention_tile<3, Scores>(terms, a, b, ldb, c, ldc);
-    case 4: return attention_tile<4, Scores>(terms, a, b, ldb, c, ldc);
-    case 5: return attention_tile<5, Scores>(terms, a, b, ldb, c, ldc);
-    case 6: return attention_tile<6, Scores>(terms, a, b, ldb, c, ldc);
-    default: return attention_tile<tile_queries, Scores>(terms, a, b, ldb, c, ldc);
+    case 1: return attention_tile<1, A>(terms, a, b, ldb, c, ldc);
+    case 2: return attention_tile<2, A>(terms, a, b, ldb, c, ldc);
+    case 3: return attention_tile<3, A>(terms, a, b, ldb, c, ldc);
+    case 4: return attention_tile<4, A>(terms, a, b, ldb, c, ldc);
+    case 5: return attention_tile<5, A>(terms, a, b, ldb, c, ldc);
+    case 6: return attention_tile<6, A>(terms, a, b, ldb, c, ldc);
+    default: return attention_tile<tile_queries, A>(terms, a, b, ldb, c, ldc);
   }
 }
 
@@ -225,8 +231,8 @@ template <class T>
 inline void attention_scores(const detail::AttentionTile<T>& t) {
   const Index panel = 2 * lanes_of<T>();
   for (Index j = 0; j < t.keys; j += panel)
-    attention_tile_of<true>(tile_rows(t.rows), t.width, t.q, t.k + j * t.width, panel, t.scores + j,
-                            detail::attention_row);
+    attention_tile_of<Operand::packed>(tile_rows(t.rows), t.width, t.q, t.k + j * t.width, panel,
+                                       t.scores + j, detail::attention_row);
 }
 
 // Takes the scores of this block into the running softmax: new maximum, new weights in place of the
@@ -289,8 +295,36 @@ template <class T>
 inline void attention_values(const detail::AttentionTile<T>& t) {
   const Index panel = 2 * lanes_of<T>();
   for (Index j = 0; j < t.out_row; j += panel)
-    attention_tile_of<false>(tile_rows(t.rows), t.keys, t.scores, t.v + j / panel * t.v_panel,
-                             t.v_row, t.out + j, t.out_row);
+    attention_tile_of<Operand::scores>(tile_rows(t.rows), t.keys, t.scores,
+                                       t.v + j / panel * t.v_panel, t.v_row, t.out + j, t.out_row);
+}
+
+// out += the transpose of the weights of rows queries times v, which has as many rows; out has a
+// row for each key.
+template <class T>
+inline void attention_across(const detail::AttentionTile<T>& t) {
+  const Index panel = 2 * lanes_of<T>();
+  for (Index j = 0; j < t.out_row; j += panel)
+    for (Index i = 0; i < t.keys;) {
+      const Index left = t.keys - i;
+      const Index n = left >= tile_queries ? tile_queries : std::min<Index>(left, 6);
+      attention_tile_of<Operand::across>(n, t.rows, t.scores + i, t.v + j / panel * t.v_panel,
+                                         t.v_row, t.out + i * t.out_row + j, t.out_row);
+      i += n;
+    }
+}
+
+// Rows one after the other in panels of two vectors, the last one padded with zeros.
+template <class T>
+inline void attention_pack_rows(Index rows, Index width, const T* const* from, T* to) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = lanes_of<T>(), panel = 2 * lanes;
+  for (Index r = 0; r < rows; ++r)
+    for (Index j = 0; j < width; j += lanes) {
+      T* const at = to + j / panel * panel * rows + r * panel + j % panel;
+      hn::StoreU(load_some(d, from[r] + j, std::min(lanes, width - j)), d, at);
+      if (j + lanes >= width && j % panel == 0) hn::StoreU(hn::Zero(d), d, at + lanes);
+    }
 }
 
 // to = factor from
@@ -300,6 +334,17 @@ inline void scaled_row(Index n, T factor, const T* from, T* to) {
   const auto f = hn::Set(d, factor);
   each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
     store_some(d, hn::Mul(f, load_some(d, from + j, count)), to + j, count);
+  });
+}
+
+// to += factor from
+template <class T>
+inline void add_scaled(Index n, T factor, const T* from, T* to) {
+  const hn::ScalableTag<T> d;
+  const auto f = hn::Set(d, factor);
+  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    store_some(d, hn::MulAdd(f, load_some(d, from + i, count), load_some(d, to + i, count)), to + i,
+               count);
   });
 }
 
@@ -359,8 +404,12 @@ CFM_BODY(void, attention_pack_queries, (Index rows, Index width, const T* const*
 CFM_BODY(void, attention_scores, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_weights, (const detail::AttentionTile<T>& t), (t))
 CFM_BODY(void, attention_values, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(void, attention_across, (const detail::AttentionTile<T>& t), (t))
+CFM_BODY(void, attention_pack_rows, (Index rows, Index width, const T* const* from, T* to),
+         (rows, width, from, to))
 CFM_BODY(Index, attention_tile_queries, (), ())
 CFM_BODY(void, scaled_row, (Index n, T factor, const T* from, T* to), (n, factor, from, to))
+CFM_BODY(void, add_scaled, (Index n, T factor, const T* from, T* to), (n, factor, from, to))
 CFM_BODY(T, dot_row, (Index n, const T* a, const T* b), (n, a, b))
 CFM_BODY(void, attention_row_back, (Index keys, T logsumexp, T dot, T* scores, T* dp),
          (keys, logsumexp, dot, scores, dp))

@@ -8,11 +8,11 @@ CFM_NAMESPACE_BEGIN
 
 /// What the backward pass of attention reads: the inputs and results of the forward pass, and the
 /// gradient of its result.
-template <Real T>
+template <AttentionElement S>
 struct AttentionSaved {
-  View<const T, 4> q, k, v, out;
-  View<const T, 3> logsumexp;
-  View<const T, 4> dout;
+  View<const S, 4> q, k, v, out;
+  View<const detail::AttentionReal<S>, 3> logsumexp;
+  View<const S, 4> dout;
 };
 
 CFM_NAMESPACE_END
@@ -29,8 +29,8 @@ concept DifferentiableScore = ScorePolicy<P, T> &&(
 
 namespace isa_detail {
 
-template <class T>
-void check_saved(const AttentionSaved<T>& s) {
+template <class S>
+void check_saved(const AttentionSaved<S>& s) {
   CFM_CHECK(s.out.shape() == s.dout.shape() && s.out.extent[3] == s.v.extent[3] &&
                 s.q.extent[0] == s.k.extent[0] && s.k.extent[2] == s.v.extent[2] &&
                 s.k.extent[3] == s.q.extent[3] && s.out.extent[2] == s.q.extent[2] &&
@@ -47,27 +47,28 @@ void check_saved(const AttentionSaved<T>& s) {
 }
 
 // The products of dout and out, one a query, into dots; and all that the passes read.
-template <class T>
-detail::AttentionBack<T> attention_back(const AttentionSaved<T>& s,
+template <class S, class T>
+detail::AttentionBack<T> attention_back(const AttentionSaved<S>& s,
                                         const AttentionOptions<T>& options, T* dots) {
+  constexpr auto widen = conversion<S, T>();
+  const detail::AttentionOperand<T> g(s.dout, widen), out(s.out, widen);
   const Index heads = s.q.extent[1], queries = s.q.extent[2], v_width = s.v.extent[3];
   parallel_for(s.q.extent[0] * heads, 1, [&](Index begin, Index end) {
+    const detail::Scratch<T> wide(widen != nullptr ? 2 * v_width : 0);
     for (Index i = begin; i < end; ++i)
       for (Index query = 0; query < queries; ++query) {
-        const T* const g = &s.dout(i / heads, i % heads, query, Index{0});
-        const T* const out = &s.out(i / heads, i % heads, query, Index{0});
-        dots[i * queries + query] = CFM_CALL(dot_row)(v_width, g, out);
+        const auto row = [&](const detail::AttentionOperand<T>& x, T* room) {
+          return dense_rows<T>(x, i / heads, i % heads, query, 1, room).data;
+        };
+        dots[i * queries + query] =
+            CFM_CALL(dot_row)(v_width, row(g, wide.data()),
+                              row(out, widen != nullptr ? wide.data() + v_width : nullptr));
       }
   });
   check_dropout(options.dropout);
-  return {s.q,
-          s.k,
-          s.v,
-          s.dout,
-          s.logsumexp,
-          dots,
-          scale_or_default(options.scale, s.q.extent[3]),
-          options.dropout};
+  return {{s.q, widen}, {s.k, widen}, {s.v, widen},
+          g,            s.logsumexp,  dots,
+          scale_or_default(options.scale, s.q.extent[3]), options.dropout};
 }
 
 }  // namespace isa_detail
@@ -75,18 +76,20 @@ detail::AttentionBack<T> attention_back(const AttentionSaved<T>& s,
 /// The gradients of flash_attention with the same mask, policy and options; dq, dk and dv are
 /// overwritten. What a policy itself holds gets none; for a bias see attention_bias_backward.
 ///
-/// Shapes:  those of the forward pass; dq as q, dk as k, dv as v; last strides 1.
+/// Shapes:  those of the forward pass; dq as q, dk as k, dv as v; last strides 1. bf16 and f16 are
+///          converted block by block, sums are f32 and rounded once.
 /// Order:   each gradient is summed over queries and keys in order: same bits for any threads.
 /// Errors:  ShapeError.
 /// Cost:    five products of the size of the forward pass's two. Parallel over heads of keys, and
 ///          over blocks of 384 keys where there are fewer than eight heads; memory for two to nine
 ///          times the queries of a head of keys, 96 queries and 384 keys a thread.
 /// Source:  T. Dao, "FlashAttention-2", ICLR 2024, algorithm 2.
-template <Real T, AttentionMask Mask = AllKeys, class Score = PlainScores>
-requires DifferentiableScore<Score, T>
-void flash_attention_backward(const AttentionSaved<T>& saved, View<T, 4> dq, View<T, 4> dk,
-                              View<T, 4> dv, const Mask& mask = {}, const Score& score = {},
-                              const AttentionOptions<T>& options = {}) {
+template <AttentionElement S, AttentionMask Mask = AllKeys, class Score = PlainScores>
+requires DifferentiableScore<Score, detail::AttentionReal<S>>
+void flash_attention_backward(const AttentionSaved<S>& saved, View<S, 4> dq, View<S, 4> dk,
+                              View<S, 4> dv, const Mask& mask = {}, const Score& score = {},
+                              const AttentionOptions<detail::AttentionReal<S>>& options = {}) {
+  using T = detail::AttentionReal<S>;
   const auto& s = saved;
   CFM_CHECK(s.q.shape() == dq.shape() && s.k.shape() == dk.shape() && s.v.shape() == dv.shape(),
             "flash_attention_backward: gradients are shaped as their inputs", s.q, s.k, s.v, dq, dk,
@@ -98,14 +101,15 @@ void flash_attention_backward(const AttentionSaved<T>& saved, View<T, 4> dq, Vie
   const detail::Scratch<T> dots(s.logsumexp.size());
   const auto call = isa_detail::attention_back(s, options, dots.data());
   const Index kv_heads = s.k.extent[1], units = s.q.extent[0] * kv_heads;
+  constexpr auto narrow = isa_detail::conversion<T, S>();
   constexpr Index wanted = 8;  // pieces of work
   const Index blocks = (s.k.extent[2] + detail::attention_keys - 1) / detail::attention_keys;
   const Index side =
       std::clamp<Index>(wanted / std::max<Index>(1, units), 1, std::max<Index>(1, blocks));
   parallel_for(units, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i)
-      isa_detail::attention_head_back(call, mask, score, i / kv_heads, i % kv_heads, side, dq, dk,
-                                      dv);
+      isa_detail::attention_head_back<T>(call, mask, score, i / kv_heads, i % kv_heads, side,
+                                         {dq, narrow}, {dk, narrow}, {dv, narrow});
   });
 }
 

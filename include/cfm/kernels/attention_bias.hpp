@@ -11,35 +11,23 @@ namespace isa_detail {
 template <class T, class Mask>
 void attention_bias_rows(const detail::AttentionBack<T>& call, const Mask& mask,
                          const ScoreBias<T>& score, Index batch, Index head, Index first, Index m,
-                         View<T, 2> dbias, detail::AttentionBackRoom<T>& room) {
-  const Index width = call.q.extent[3], v_width = call.v.extent[3], keys = call.k.extent[2];
-  const Index kv_head = head / call.group();
-  const Index from_row = head % call.group() * call.q.extent[2] + first;
-  constexpr Index row = detail::attention_row;
-  attention_gather(call, batch, kv_head, from_row, m, room.q.data(), room.g.data());
+                         View<T, 2> dbias, const detail::AttentionBackRoom<T>& room) {
+  const Index keys = call.k.extent[2], kv_head = head / call.group();
+  const AttentionQueries<T> queries(call.q, call.k, mask, batch, kv_head,
+                                    head % call.group() * call.q.extent[2] + first, m);
+  queries.pack(call.q, call.scale, room.q.data());
+  queries.pack(call.dout, T{1}, room.g.data());
   for (Index from = 0; from < keys; from += detail::attention_keys) {
-    const Index block = std::min(detail::attention_keys, keys - from);
-    QueryPlace places[detail::attention_back_rows];
-    KeyRange ranges[detail::attention_back_rows];
     detail::KeyPart parts[detail::attention_parts];
-    const Index count = attention_back_parts(call, mask, batch, kv_head, from_row, m, from, block,
-                                             places, ranges, parts);
+    const Index count = attention_back_parts(queries, mask, from,
+                                             std::min(keys, from + detail::attention_keys), parts);
     for (Index i = 0; i < count; ++i) {
       const Index at = parts[i].begin, n = parts[i].end - at;
-      CFM_CALL(gemm_pack_b)
-      (width, n, &call.k(batch, kv_head, at, Index{0}), Index{1}, call.k.stride[2],
-       room.k_across.data());
-      CFM_CALL(gemm_pack_b)
-      (v_width, n, &call.v(batch, kv_head, at, Index{0}), Index{1}, call.v.stride[2],
-       room.v_across.data());
-      attention_product<T>(m, n, width, {room.q.data(), width}, false, room.k_across.data(), width,
-                           {room.p.data(), row}, T{0}, room.packed.data());
-      attention_product<T>(m, n, v_width, {room.g.data(), v_width}, false, room.v_across.data(),
-                           v_width, {room.dp.data(), row}, T{0}, room.packed.data());
+      attention_pack_keys(call, batch, kv_head, at, n, room);
+      for (Index tile = 0; tile < queries.tiles(); ++tile)
+        attention_tile_back(call, mask, score, queries, tile, at, Index{0}, n, room);
       for (Index r = 0; r < m; ++r) {
-        T* const d = room.dp.data() + r * row;
-        attention_weigh_back(call, mask, score, places[r], ranges[r], at, n,
-                             room.p.data() + r * row, d);
+        const T* const d = room.dp.data() + r * detail::attention_row;
         T* const to = dbias.row(dbias.extent[0] == 1 ? 0 : r);
         if (dbias.extent[1] == 1)
           for (Index j = 0; j < n; ++j) to[0] += d[j];
@@ -61,9 +49,9 @@ void attention_bias_rows(const detail::AttentionBack<T>& call, const Mask& mask,
 /// Cost:    two products of the size of the forward pass's, and the weights once more; no memory of
 ///          the size of the scores beside dbias. Parallel over what the bias tells apart: batches,
 ///          heads, blocks of 96 queries.
-template <Real T, AttentionMask Mask = AllKeys>
-void attention_bias_backward(const AttentionSaved<T>& saved, In<T, 4> bias, View<T, 4> dbias,
-                             const Mask& mask = {}, const AttentionOptions<T>& options = {}) {
+template <AttentionElement S, AttentionMask Mask = AllKeys, class T = detail::AttentionReal<S>>
+void attention_bias_backward(const AttentionSaved<S>& saved, std::type_identity_t<In<T, 4>> bias, std::type_identity_t<View<T, 4>> dbias,
+                             const Mask& mask = {}, const std::type_identity_t<AttentionOptions<T>>& options = {}) {
   const Index batch = saved.q.extent[0], heads = saved.q.extent[1], queries = saved.q.extent[2];
   const Index want[4] = {batch, heads, queries, saved.k.extent[2]};
   isa_detail::check_saved(saved);
@@ -83,7 +71,8 @@ void attention_bias_backward(const AttentionSaved<T>& saved, In<T, 4> bias, View
     return extent == 1 ? std::pair{Index{0}, all} : std::pair{i, i + 1};
   };
   parallel_for(bias.extent[0] * bias.extent[1] * blocks, 1, [&](Index begin, Index end) {
-    detail::AttentionBackRoom<T> room(saved.q.extent[3], saved.v.extent[3]);
+    detail::AttentionBackRoom<T> room(saved.q.extent[3], saved.v.extent[3],
+                                            CFM_CALL(gemm_width)(detail::Gemm<T>{}), !std::is_same_v<S, T>);
     for (Index i = begin; i < end; ++i) {
       const Index b0 = i / blocks / bias.extent[1], h0 = i / blocks % bias.extent[1];
       const Index first = i % blocks * most, last = all_queries ? queries : first + most;

@@ -213,17 +213,6 @@ inline void decode_values(const detail::DecodePiece<T, S>& p) {
   });
 }
 
-// to += factor from
-template <class T>
-inline void add_scaled(Index n, T factor, const T* from, T* to) {
-  const hn::ScalableTag<T> d;
-  const auto f = hn::Set(d, factor);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
-    store_some(d, hn::MulAdd(f, load_some(d, from + i, count), load_some(d, to + i, count)), to + i,
-               count);
-  });
-}
-
 }  // namespace HWY_NAMESPACE
 CFM_ISA_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
@@ -236,7 +225,6 @@ CFM_BODY_OF(class, void, decode_scores, (const detail::DecodePiece<Of, T>& p), (
 CFM_BODY_STORED(decode_scores)
 CFM_BODY_OF(class, void, decode_values, (const detail::DecodePiece<Of, T>& p), (p))
 CFM_BODY_STORED(decode_values)
-CFM_BODY(void, add_scaled, (Index n, T factor, const T* from, T* to), (n, factor, from, to))
 }  // namespace dispatched
 CFM_NAMESPACE_END
 #endif

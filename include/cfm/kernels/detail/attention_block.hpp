@@ -83,40 +83,29 @@ constexpr auto conversion() -> void (*)(const void*, void*, Index) {
     };
 }
 
-// Queries first .. first + rows of those that share a head of keys: row r is query r % queries of
-// head r / queries of the group.
+// Queries first .. first + rows of those that share a head of keys, in tiles: row r is query
+// r % queries of head r / queries of the group.
 template <class T>
 class AttentionQueries {
  public:
   template <class Mask>
-  AttentionQueries(const detail::AttentionCall<T>& call, const Mask& mask, Index batch,
-                   Index kv_head, Index first, Index rows)
+  AttentionQueries(const detail::AttentionOperand<T>& q, const detail::AttentionOperand<T>& k,
+                   const Mask& mask, Index batch, Index kv_head, Index first, Index rows)
       : tile_(CFM_CALL(attention_tile_queries)<T>()),
         rows_(rows),
-        width_((call.q.extent[3] + 3) / 4 * 4),
-        first_{batch, first % call.q.extent[2], call.q.extent[2], call.k.extent[2],
-               kv_head * (call.q.extent[1] / call.k.extent[1]) + first / call.q.extent[2]},
-        packed_(tiles() * tile_ * width_) {
-    const bool wide = call.q.convert != nullptr;
-    const detail::Scratch<T> room(wide ? tile_ * call.q.extent[3] : 0);
+        first_{batch, first % q.extent[2], q.extent[2], k.extent[2],
+               kv_head * (q.extent[1] / k.extent[1]) + first / q.extent[2]} {
     visible_.reserve(static_cast<std::size_t>(tiles()));
-    QueryPlace places[detail::attention_most];
-    const T* row[detail::attention_most];
+    QueryPlace at[detail::attention_most];
     for (Index tile = 0; tile < tiles(); ++tile) {
-      const Index n = this->places(tile, places);
-      visible_.emplace_back(n, mask, places);
-      for (Index r = 0; r < n; ++r)
-        row[r] = dense_rows<T>(call.q, batch, places[r].head, places[r].query, 1,
-                               wide ? room.data() + r * call.q.extent[3] : nullptr)
-                     .data;
-      CFM_CALL(attention_pack_queries)
-      (n, call.q.extent[3], row, call.scale, packed_.data() + this->row(tile) * width_);
+      const Index n = places(tile, at);
+      visible_.emplace_back(n, mask, at);
     }
   }
 
+  Index rows() const { return rows_; }
   Index tiles() const { return (rows_ + tile_ - 1) / tile_; }
   Index row(Index tile) const { return tile * tile_; }  // the first of a tile
-  const T* packed(Index tile) const { return packed_.data() + row(tile) * width_; }
   const detail::VisibleKeys& visible(Index tile) const {
     return visible_[static_cast<std::size_t>(tile)];
   }
@@ -132,10 +121,50 @@ class AttentionQueries {
     return n;
   }
 
+  // Keys from .. to, as far as one of the queries sees them, from a whole panel on: those before
+  // have no weight.
+  detail::KeyPart seen(Index from, Index to, Index panel) const {
+    detail::KeyPart part{to, from};
+    for (const detail::VisibleKeys& tile : visible_)
+      if (tile.sees(from, to)) {
+        part.begin = std::min(part.begin, first_seen(tile, from, panel));
+        part.end = std::max(part.end, tile.last(from, to));
+      }
+    return part;
+  }
+  static Index first_seen(const detail::VisibleKeys& tile, Index from, Index panel) {
+    return from + (tile.first(from) - from) / panel * panel;
+  }
+
+  // Rows of x, an operand with a row for each query: packed as tiles, times scale, and as panels
+  // if those have room.
+  static Index packed_size(Index rows, Index width) {
+    return (rows + detail::attention_most) * ((width + 3) / 4 * 4);
+  }
+  const T* packed(const T* all, Index tile, Index width) const {
+    return all + row(tile) * ((width + 3) / 4 * 4);
+  }
+  void pack(const detail::AttentionOperand<T>& x, T scale, T* tiles_to, T* panels = nullptr) const {
+    const Index width = x.extent[3];
+    const detail::Scratch<T> wide(x.convert != nullptr ? rows_ * width : 0);
+    const detail::Scratch<const T*> rows(rows_);
+    QueryPlace at[detail::attention_most];
+    for (Index tile = 0; tile < tiles(); ++tile) {
+      const Index n = places(tile, at), r0 = row(tile);
+      for (Index r = 0; r < n; ++r)
+        rows.data()[r0 + r] =
+            dense_rows<T>(x, at[r].batch, at[r].head, at[r].query, 1,
+                          x.convert != nullptr ? wide.data() + (r0 + r) * width : nullptr)
+                .data;
+      CFM_CALL(attention_pack_queries)
+      (n, width, rows.data() + r0, scale, tiles_to + r0 * ((width + 3) / 4 * 4));
+    }
+    if (panels != nullptr) CFM_CALL(attention_pack_rows)(rows_, width, rows.data(), panels);
+  }
+
  private:
-  Index tile_, rows_, width_;
+  Index tile_, rows_;
   QueryPlace first_;
-  detail::Scratch<T> packed_;
   std::vector<detail::VisibleKeys> visible_;
 };
 
@@ -146,7 +175,9 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
   const Index keys = call.k.extent[2], width = call.q.extent[3], v_width = call.v.extent[3];
   const bool wide = call.k.convert != nullptr;
   const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
-  const AttentionQueries<T> q(call, mask, batch, kv_head, first, rows);
+  const AttentionQueries<T> q(call.q, call.k, mask, batch, kv_head, first, rows);
+  const detail::Scratch<T> packed_q(q.packed_size(rows, width));
+  q.pack(call.q, call.scale, packed_q.data());
   const bool v_in_place = v_width % panel == 0;
   const Index block = std::min(detail::attention_keys, keys);
   const Index k_columns = (block + panel - 1) / panel * panel;
@@ -165,16 +196,7 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
 
   for (Index from = 0; from < keys; from += detail::attention_keys) {
     const Index to = std::min(keys, from + detail::attention_keys);
-    // Whole panels that nobody sees have no weight and are not packed.
-    const auto first_of = [&](const detail::VisibleKeys& tile) {
-      return from + (tile.first(from) - from) / panel * panel;
-    };
-    Index low = to, high = from;
-    for (Index tile = 0; tile < q.tiles(); ++tile)
-      if (const auto& visible = q.visible(tile); visible.sees(from, to)) {
-        low = std::min(low, first_of(visible));
-        high = std::max(high, visible.last(from, to));
-      }
+    const auto [low, high] = q.seen(from, to, panel);
     if (low >= high) continue;
     const auto kb = dense_rows<T>(call.k, batch, kv_head, low, high - low, wide_k.data());
     const auto vb = dense_rows<T>(call.v, batch, kv_head, low, high - low, wide_v.data());
@@ -186,13 +208,13 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       if (!visible.sees(from, to)) continue;
       const Index n = q.places(tile, places), r0 = q.row(tile);
       detail::KeyPart parts[detail::attention_parts];
-      const Index count = detail::visible_parts(mask, n, places, first_of(visible),
-                                                visible.last(from, to), parts);
+      const Index count = detail::visible_parts(
+          mask, n, places, q.first_seen(visible, from, panel), visible.last(from, to), parts);
       if (count == 0) continue;
       detail::AttentionTile<T> t{n,
                                  0,
                                  width,
-                                 q.packed(tile),
+                                 q.packed(packed_q.data(), tile, width),
                                  packed_k.data(),
                                  v_in_place ? vb.data : packed_v.data(),
                                  v_in_place ? vb.row : panel,

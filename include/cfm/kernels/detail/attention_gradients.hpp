@@ -15,7 +15,7 @@ inline constexpr Index attention_back_step = 24;
 // What one backward pass reads.
 template <class T>
 struct AttentionBack {
-  View<const T, 4> q, k, v, dout;
+  AttentionOperand<T> q, k, v, dout;
   View<const T, 3> logsumexp;
   const T* dots;  // [batch, heads, queries]: of dout and out
   T scale;
@@ -23,40 +23,41 @@ struct AttentionBack {
 
   Index group() const { return q.extent[1] / k.extent[1]; }
   Index rows() const { return group() * q.extent[2]; }  // queries that share a head of keys
-  QueryPlace place(Index batch, Index kv_head, Index r) const {
-    const Index queries = q.extent[2];
-    return {batch, r % queries, queries, k.extent[2], kv_head * group() + r / queries};
-  }
 };
 
-constexpr Index whole_panels(Index n) { return (n + 31) / 32 * 32; }  // of any target
+// Columns in whole panels; memory even for a width of 0: pointers into it are formed, though
+// nothing is read.
+constexpr Index whole_panels(Index n, Index panel) {
+  return (std::max<Index>(1, n) + panel - 1) / panel * panel;
+}
 
 // Working memory for one block of keys.
 template <class T>
 struct AttentionBackRoom {
   static constexpr Index keys = attention_keys, rows = attention_back_rows;
-  // Memory even for a width of 0: pointers into it are formed, though nothing is read.
-  static constexpr Index some(Index width) { return std::max<Index>(1, width); }
 
-  AttentionBackRoom(Index width, Index v_width)
-      : k_across(whole_panels(keys) * some(width)),
-        v_across(whole_panels(keys) * some(v_width)),
-        k(keys * whole_panels(some(width))),
-        narrow_q(rows * whole_panels(some(width))),
-        narrow_g(rows * whole_panels(some(v_width))),
-        q(rows * some(width)),
-        g(rows * some(v_width)),
-        p(rows * attention_row),
-        dp(rows * attention_row),
-        packed(rows * (std::max(width, v_width) + 3)),
-        dk(keys * some(width)),
-        dv(keys * some(v_width)) {}
+  AttentionBackRoom(Index width, Index v_width, Index panel, bool convert)
+      : columns(whole_panels(width, panel)),
+        v_columns(whole_panels(v_width, panel)),
+        k_across(whole_panels(keys, panel) * columns),
+        v_across(whole_panels(keys, panel) * v_columns),
+        k(keys * columns),
+        q((rows + attention_most) * columns),
+        g((rows + attention_most) * v_columns),
+        q_panels(rows * columns),
+        g_panels(rows * v_columns),
+        p((rows + attention_most) * attention_row),
+        dp((rows + attention_most) * attention_row),
+        dk(keys * columns),
+        dv(keys * v_columns),
+        wide(convert ? keys * std::max(width, v_width) : 0) {}
 
-  Scratch<T> k_across, v_across, k;  // packed
-  Scratch<T> narrow_q, narrow_g;     // queries and their gradients, packed
-  Scratch<T> q, g, p, dp;            // of a block of queries
-  Scratch<T> packed;                 // what gemm_pack_a makes: rows by terms rounded up to four
-  Scratch<T> dk, dv;
+  Index columns, v_columns;
+  Scratch<T> k_across, v_across, k;      // packed
+  Scratch<T> q, g, q_panels, g_panels;   // queries and gradients of their results, packed
+  Scratch<T> p, dp;                      // [rows][attention_row]
+  Scratch<T> dk, dv;                     // [keys][columns]
+  Scratch<T> wide;                       // converted rows
 };
 
 }  // namespace detail
@@ -70,24 +71,6 @@ template <class P, class T>
 concept DualScore = requires(const P& policy, Dual<T> x) {
   { policy(x, x) } -> std::same_as<Dual<T>>;
 };
-
-// Rows of dense memory that products read and write.
-template <class T>
-struct Rows {
-  T* data;
-  Index row;
-};
-
-// out = a b + beta out over at most one block of terms. a: [m, k], or [k, m] read across and packed
-// into `room`; it is read where it lies if that is null.
-template <class T>
-void attention_product(Index m, Index n, Index k, Rows<const T> a, bool across, const T* packed_b,
-                       Index packed_terms, Rows<T> out, T beta, T* room) {
-  const detail::Gemm<T> g{
-      m, n,        k,       a.data, across ? 1 : a.row, across ? a.row : 1, nullptr, 0,
-      1, out.data, out.row, beta};
-  CFM_CALL(gemm_terms)(g, Index{0}, k, packed_b, room, packed_terms);
-}
 
 // The derivative of the policy by the score, for raw scores; then the scores that it makes.
 template <class T, class Score>
@@ -144,156 +127,186 @@ void attention_weigh_back(const detail::AttentionBack<T>& call, const Mask& mask
     for (Index j = 0; j < n; ++j) dp[j] = dp[j] == T{0} ? T{0} : dp[j] * slope[j];
 }
 
-// Queries first .. first + m, scaled, and their gradients, as dense rows.
+// Packs keys and values from .. from + n of a head into the room.
 template <class T>
-void attention_gather(const detail::AttentionBack<T>& call, Index batch, Index kv_head, Index first,
-                      Index m, T* q, T* g) {
+void attention_pack_keys(const detail::AttentionBack<T>& call, Index batch, Index kv_head,
+                         Index from, Index n, const detail::AttentionBackRoom<T>& room) {
+  const Index width = call.k.extent[3], v_width = call.v.extent[3];
+  const auto k = dense_rows<T>(call.k, batch, kv_head, from, n, room.wide.data());
+  CFM_CALL(gemm_pack_b)(width, n, k.data, Index{1}, k.row, room.k_across.data());
+  CFM_CALL(gemm_pack_b)(n, width, k.data, k.row, Index{1}, room.k.data());
+  const auto v = dense_rows<T>(call.v, batch, kv_head, from, n, room.wide.data());
+  CFM_CALL(gemm_pack_b)(v_width, n, v.data, Index{1}, v.row, room.v_across.data());
+}
+
+// Weights of a tile of queries, packed in the room, into its rows of p, and gradients of their
+// scores into those of dp: n keys from key `from`, which is key `at` of the packed ones.
+template <class T, class Mask, class Score>
+void attention_tile_back(const detail::AttentionBack<T>& call, const Mask& mask, const Score& score,
+                         const AttentionQueries<T>& queries, Index tile, Index from, Index at,
+                         Index n, const detail::AttentionBackRoom<T>& room) {
   const Index width = call.q.extent[3], v_width = call.v.extent[3];
-  for (Index r = 0; r < m; ++r) {
-    const QueryPlace at = call.place(batch, kv_head, first + r);
-    const T* const from = &call.q(batch, at.head, at.query, Index{0});
-    for (Index e = 0; e < width; ++e) q[r * width + e] = from[e] * call.scale;
-    std::copy_n(&call.dout(batch, at.head, at.query, Index{0}), v_width, g + r * v_width);
-  }
+  QueryPlace places[detail::attention_most];
+  detail::AttentionTile<T> t{};
+  t.rows = queries.places(tile, places);
+  t.keys = n;
+  T* const p = room.p.data() + queries.row(tile) * detail::attention_row;
+  T* const dp = room.dp.data() + queries.row(tile) * detail::attention_row;
+  t.width = width;
+  t.q = queries.packed(room.q.data(), tile, width);
+  t.k = room.k_across.data() + at * width;
+  t.scores = p;
+  CFM_CALL(attention_scores)(t);
+  t.width = v_width;
+  t.q = queries.packed(room.g.data(), tile, v_width);
+  t.k = room.v_across.data() + at * v_width;
+  t.scores = dp;
+  CFM_CALL(attention_scores)(t);
+  for (Index r = 0; r < t.rows; ++r)
+    attention_weigh_back(call, mask, score, places[r], queries.visible(tile).row[r], from, n,
+                         p + r * detail::attention_row, dp + r * detail::attention_row);
 }
 
-// The places and ranges of queries first .. first + m, and the parts of keys from .. from + block
-// that one of them sees.
+// The parts of keys from .. to that one of the queries sees.
 template <class T, class Mask>
-Index attention_back_parts(const detail::AttentionBack<T>& call, const Mask& mask, Index batch,
-                           Index kv_head, Index first, Index m, Index from, Index block,
-                           QueryPlace* places, KeyRange* ranges, detail::KeyPart* parts) {
-  Index end = from;  // behind the last key that a query sees
-  for (Index r = 0; r < m; ++r) {
-    places[r] = call.place(batch, kv_head, first + r);
-    const KeyRange range = ranges[r] = detail::clamped_range(mask, places[r]);
-    const Index last = range.begin < range.end ? range.end : range.sinks;
-    if (range.sinks > from || range.begin < from + block) end = std::max(end, last);
-  }
-  return detail::visible_parts(mask, m, places, from, std::min(end, from + block), parts);
+Index attention_back_parts(const AttentionQueries<T>& queries, const Mask& mask, Index from,
+                           Index to, detail::KeyPart* parts) {
+  QueryPlace places[detail::attention_back_rows];
+  for (Index tile = 0; tile < queries.tiles(); ++tile)
+    queries.places(tile, places + queries.row(tile));
+  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
+  const auto [begin, end] = queries.seen(from, to, panel);
+  return detail::visible_parts(mask, queries.rows(), places, begin, end, parts);
 }
 
-// One block of queries, gathered in the room, and one part of keys `at` .. `at` + n of a block.
+// One block of queries and one part of keys `at` .. `at` + n of the block of `block` keys that the
+// room holds; dq has rows of room.columns.
 template <class T, class Mask, class Score>
 void attention_part_back(const detail::AttentionBack<T>& call, const Mask& mask, const Score& score,
-                         const QueryPlace* places, const KeyRange* ranges, Index m, Index from,
-                         Index at, Index n, Index block, T* dq,
-                         detail::AttentionBackRoom<T>& room) {
-  const Index width = call.q.extent[3], v_width = call.v.extent[3];
-  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
+                         const AttentionQueries<T>& queries, Index from, Index at, Index n,
+                         Index block, T* dq, const detail::AttentionBackRoom<T>& room) {
+  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{}), m = queries.rows();
   constexpr Index row = detail::attention_row, step = detail::attention_back_step;
-  T* const packed = room.packed.data();
-  T* const in_place = nullptr;
-  CFM_CALL(gemm_pack_b)(m, v_width, room.g.data(), v_width, Index{1}, room.narrow_g.data());
-  CFM_CALL(gemm_pack_b)(m, width, room.q.data(), width, Index{1}, room.narrow_q.data());
-  // Steps of queries, each as far as one of its queries sees, and what no step before has seen.
-  detail::KeyPart fresh[detail::attention_back_rows / step];
+  // Steps of queries, and the keys that one sees and none before it.
+  detail::KeyPart fresh[detail::attention_back_rows / step] = {};
   Index seen = 0;
-  for (Index r0 = 0; r0 < m; r0 += step) {
-    const Index rows = std::min(step, m - r0);
-    Index end = 0;
-    for (Index r = r0; r < r0 + rows; ++r)
-      end = std::max({end, ranges[r].sinks, ranges[r].begin < ranges[r].end ? ranges[r].end : 0});
-    end = std::clamp<Index>(end - from - at, 0, n);
-    fresh[r0 / step] = {seen, std::max(seen, end)};
-    seen = std::max(seen, end);
-    T* const p = room.p.data() + r0 * row;
+  for (Index tile = 0; tile < queries.tiles(); ++tile) {
+    const Index r0 = queries.row(tile), rows = std::min(queries.row(1), m - r0);
+    const Index first = from + at;
+    const detail::VisibleKeys& visible = queries.visible(tile);
+    const Index end = visible.sees(first, first + n) ? visible.last(first, first + n) - first : 0;
+    if (r0 % step == 0) fresh[r0 / step].begin = seen;
+    seen = fresh[r0 / step].end = std::max(seen, end);
     T* const dp = room.dp.data() + r0 * row;
     if (end > 0) {
-      attention_product<T>(rows, end, width, {room.q.data() + r0 * width, width}, false,
-                           room.k_across.data() + at * width, width, {p, row}, T{0}, packed);
-      attention_product<T>(rows, end, v_width, {room.g.data() + r0 * v_width, v_width}, false,
-                           room.v_across.data() + at * v_width, v_width, {dp, row}, T{0}, packed);
+      attention_tile_back(call, mask, score, queries, tile, first, at, end, room);
+      detail::AttentionTile<T> t{};
+      t.rows = rows;
+      t.keys = end;
+      t.scores = dp;
+      t.v = room.k.data() + at * panel;
+      t.v_row = panel;
+      t.v_panel = panel * block;
+      t.out = dq + r0 * room.columns;
+      t.out_row = room.columns;
+      CFM_CALL(attention_values)(t);
     }
     for (Index r = 0; r < rows; ++r) {
-      if (end > 0)
-        attention_weigh_back(call, mask, score, places[r0 + r], ranges[r0 + r], from + at, end,
-                             p + r * row, dp + r * row);
-      std::fill(p + r * row + end, p + r * row + n, T{0});
+      std::fill(room.p.data() + (r0 + r) * row + end, room.p.data() + (r0 + r) * row + n, T{0});
       std::fill(dp + r * row + end, dp + r * row + n, T{0});
     }
-    if (end > 0)
-      attention_product<T>(rows, width, end, {dp, row}, false, room.k.data() + at * panel, block,
-                           {dq + r0 * width, width}, T{1}, in_place);
   }
   for (Index r0 = 0; r0 < m; r0 += step) {
     const auto [begin, end] = fresh[r0 / step];
-    if (begin == end) continue;
-    const Index first = r0 * row + begin;
-    attention_product<T>(end - begin, v_width, m - r0, {room.p.data() + first, row}, true,
-                         room.narrow_g.data() + r0 * panel, m,
-                         {room.dv.data() + (at + begin) * v_width, v_width}, T{1}, in_place);
-    attention_product<T>(end - begin, width, m - r0, {room.dp.data() + first, row}, true,
-                         room.narrow_q.data() + r0 * panel, m,
-                         {room.dk.data() + (at + begin) * width, width}, T{1}, in_place);
+    detail::AttentionTile<T> t{};
+    t.rows = m - r0;
+    t.keys = end - begin;
+    t.v_row = panel;
+    t.v_panel = panel * m;
+    t.scores = room.p.data() + r0 * row + begin;
+    t.v = room.g_panels.data() + r0 * panel;
+    t.out = room.dv.data() + (at + begin) * room.v_columns;
+    t.out_row = room.v_columns;
+    CFM_CALL(attention_across)(t);
+    t.scores = room.dp.data() + r0 * row + begin;
+    t.v = room.q_panels.data() + r0 * panel;
+    t.out = room.dk.data() + (at + begin) * room.columns;
+    t.out_row = room.columns;
+    CFM_CALL(attention_across)(t);
   }
 }
 
-// What keys from .. from + block and all queries of their head mean to each other: adds to dq, rows
-// of width, and writes dk and dv of the block into the room.
+// What keys from .. from + block and all queries of their head mean to each other: adds to dq and
+// writes dk and dv of the block into the room.
 template <class T, class Mask, class Score>
 void attention_keys_back(const detail::AttentionBack<T>& call, const Mask& mask, const Score& score,
                          Index batch, Index kv_head, Index from, Index block, T* dq,
-                         detail::AttentionBackRoom<T>& room) {
-  const Index width = call.q.extent[3], v_width = call.v.extent[3], rows = call.rows();
-  const T* const k = &call.k(batch, kv_head, from, Index{0});
-  const T* const v = &call.v(batch, kv_head, from, Index{0});
-  CFM_CALL(gemm_pack_b)(width, block, k, Index{1}, call.k.stride[2], room.k_across.data());
-  CFM_CALL(gemm_pack_b)(block, width, k, call.k.stride[2], Index{1}, room.k.data());
-  CFM_CALL(gemm_pack_b)(v_width, block, v, Index{1}, call.v.stride[2], room.v_across.data());
-  std::fill_n(room.dk.data(), block * width, T{0});
-  std::fill_n(room.dv.data(), block * v_width, T{0});
-  for (Index first = 0; first < rows; first += detail::attention_back_rows) {
-    const Index m = std::min(detail::attention_back_rows, rows - first);
-    QueryPlace places[detail::attention_back_rows];
-    KeyRange ranges[detail::attention_back_rows];
+                         const detail::AttentionBackRoom<T>& room) {
+  attention_pack_keys(call, batch, kv_head, from, block, room);
+  std::fill_n(room.dk.data(), block * room.columns, T{0});
+  std::fill_n(room.dv.data(), block * room.v_columns, T{0});
+  for (Index first = 0; first < call.rows(); first += detail::attention_back_rows) {
+    const AttentionQueries<T> queries(call.q, call.k, mask, batch, kv_head, first,
+                                      std::min(detail::attention_back_rows, call.rows() - first));
     detail::KeyPart parts[detail::attention_parts];
-    const Index count = attention_back_parts(call, mask, batch, kv_head, first, m, from, block,
-                                             places, ranges, parts);
+    const Index count = attention_back_parts(queries, mask, from, from + block, parts);
     if (count == 0) continue;
-    attention_gather(call, batch, kv_head, first, m, room.q.data(), room.g.data());
+    queries.pack(call.q, call.scale, room.q.data(), room.q_panels.data());
+    queries.pack(call.dout, T{1}, room.g.data(), room.g_panels.data());
     for (Index i = 0; i < count; ++i)
-      attention_part_back(call, mask, score, places, ranges, m, from, parts[i].begin - from,
-                          parts[i].end - parts[i].begin, block, dq + first * width, room);
+      attention_part_back(call, mask, score, queries, from, parts[i].begin - from,
+                          parts[i].end - parts[i].begin, block, dq + first * room.columns, room);
   }
+}
+
+// Writes a row of an output, times factor; the row itself changes where it is converted.
+template <class T>
+void write_row(const detail::AttentionOperand<T>& out, Index batch, Index head, Index i, T factor,
+               T* from) {
+  void* const to = out.row(batch, head, i);
+  const bool narrow = out.convert != nullptr;
+  CFM_CALL(scaled_row)(out.extent[3], factor, from, narrow ? from : static_cast<T*>(to));
+  if (narrow) out.convert(from, to, out.extent[3]);
 }
 
 // All that one head of keys takes part in. Blocks of keys run side by side, `side` of them, each
 // with its own part of dq; these are added in order, so `side` does not change the result.
 template <class T, class Mask, class Score>
 void attention_head_back(const detail::AttentionBack<T>& call, const Mask& mask, const Score& score,
-                         Index batch, Index kv_head, Index side, View<T, 4> dq, View<T, 4> dk,
-                         View<T, 4> dv) {
+                         Index batch, Index kv_head, Index side,
+                         const detail::AttentionOperand<T>& dq,
+                         const detail::AttentionOperand<T>& dk,
+                         const detail::AttentionOperand<T>& dv) {
   const Index keys = call.k.extent[2], rows = call.rows(), width = call.q.extent[3];
-  const Index v_width = call.v.extent[3];
-  const detail::Scratch<T> sum(rows * width), shares(side * rows * width);
-  std::fill_n(sum.data(), rows * width, T{0});
+  const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
+  const Index columns = detail::whole_panels(width, panel);
+  const Index share_size = (rows + detail::attention_most) * columns;  // the last tile's padding
+  const detail::Scratch<T> sum(rows * columns), shares(side * share_size);
+  std::fill_n(sum.data(), rows * columns, T{0});
   for (Index wave = 0; wave < keys; wave += side * detail::attention_keys) {
     const Index blocks =
         std::min(side, (keys - wave + detail::attention_keys - 1) / detail::attention_keys);
     parallel_for(blocks, 1, [&](Index begin, Index end) {
-      detail::AttentionBackRoom<T> room(width, v_width);
+      const detail::AttentionBackRoom<T> room(width, call.v.extent[3], panel,
+                                                call.k.convert != nullptr);
       for (Index i = begin; i < end; ++i) {
         const Index from = wave + i * detail::attention_keys;
         const Index block = std::min(detail::attention_keys, keys - from);
-        T* const share = shares.data() + i * rows * width;
-        std::fill_n(share, rows * width, T{0});
+        T* const share = shares.data() + i * share_size;
+        std::fill_n(share, share_size, T{0});
         attention_keys_back(call, mask, score, batch, kv_head, from, block, share, room);
         for (Index j = 0; j < block; ++j) {
-          std::copy_n(room.dk.data() + j * width, width, &dk(batch, kv_head, from + j, Index{0}));
-          std::copy_n(room.dv.data() + j * v_width, v_width,
-                      &dv(batch, kv_head, from + j, Index{0}));
+          write_row(dk, batch, kv_head, from + j, call.scale, room.dk.data() + j * columns);
+          write_row(dv, batch, kv_head, from + j, T{1}, room.dv.data() + j * room.v_columns);
         }
       }
     });
     for (Index i = 0; i < blocks; ++i)
-      for (Index e = 0; e < rows * width; ++e) sum.data()[e] += shares.data()[i * rows * width + e];
+      CFM_CALL(add_scaled)(rows * columns, T{1}, shares.data() + i * share_size, sum.data());
   }
-  for (Index r = 0; r < rows; ++r) {
-    const QueryPlace at = call.place(batch, kv_head, r);
-    T* const to = &dq(batch, at.head, at.query, Index{0});
-    for (Index e = 0; e < width; ++e) to[e] = sum.data()[r * width + e] * call.scale;
-  }
+  for (Index r = 0; r < rows; ++r)
+    write_row(dq, batch, kv_head * call.group() + r / call.q.extent[2], r % call.q.extent[2],
+              call.scale, sum.data() + r * columns);
 }
 
 }  // namespace isa_detail
