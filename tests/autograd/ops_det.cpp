@@ -7,7 +7,8 @@ using namespace cfm::test;
 
 TEST_CASE("det: gradients, of batches and of singular matrices") {
   const auto f = [](const std::vector<Var>& v) { return det(v[0]); };
-  for (const Shape& shape : {Shape{1, 1}, Shape{2, 2}, Shape{4, 4}, Shape{2, 3, 3, 3}, Shape{0, 2, 2}})
+  for (const Shape& shape :
+       {Shape{1, 1}, Shape{2, 2}, Shape{4, 4}, Shape{2, 3, 3, 3}, Shape{0, 2, 2}})
     check_gradients(f, {random(shape, 1)});
   Tensor singular = random({3, 3}, 2);
   singular.slice(0, 1, 2).copy_from(singular.slice(0, 0, 1));
@@ -15,7 +16,7 @@ TEST_CASE("det: gradients, of batches and of singular matrices") {
   check_gradients(f, {Tensor::zeros({3, 3}, DType::f64)});
   check_gradients(f, {Tensor::zeros({1, 1}, DType::f64)});
   // The first pivot is zero.
-  check_gradients(f, {Tensor::from({0.0, 2.0, 3.0, 1.0}, {2, 2})});
+  check_gradients(f, {Tensor::from(std::vector<double>{0, 2, 3, 1}, {2, 2})});
 }
 
 TEST_CASE("det: an empty matrix is a constant; f32 rounds once") {

@@ -91,9 +91,7 @@ TEST_CASE("index: sums over equal positions have the same bits for any number of
 }
 
 TEST_CASE("scatter_along: gradients; of several for one place the last has it") {
-  const Tensor index = Tensor::from({std::int64_t{0}, std::int64_t{2}, std::int64_t{2},
-                                     std::int64_t{1}, std::int64_t{1}, std::int64_t{0}},
-                                    {2, 3});
+  const Tensor index = Tensor::from(std::vector<std::int64_t>{0, 2, 2, 1, 1, 0}, {2, 3});
   for (const int dim : {0, 1, -1}) {
     const Tensor x = random({3, 4}, 1), source = random({2, 3}, 2);
     check_gradients(

@@ -7,7 +7,7 @@
 CFM_ISA_NAMESPACE_BEGIN
 
 /// causal_conv() from zeros; see the kernel.
-/// Shapes:  x [batch, channels, steps], weight [channels, taps], bias [channels] or Var()  ->  as x.
+/// Shapes:  x [batch, channels, steps], weight [channels, taps], bias [channels] or Var() -> as x.
 /// Saved:   x and weight.
 /// Errors:  as the kernel.
 inline Var causal_conv(const Var& x, const Var& weight, const Var& bias = Var()) {

@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,7 +54,8 @@ inline Var einsum(std::string_view equation, std::span<const Var> operands) {
   }
   if (wanted)
     for (const Tensor& t : values) saved.emplace_back(t);
-  return record(std::span<const Var* const>(inputs), einsum(equation, std::span<const Tensor>(values)),
+  Tensor y = einsum(equation, std::span<const Tensor>(values));
+  return record(std::span<const Var* const>(inputs), std::move(y),
                 [text = std::string(equation), slots = std::move(slots),
                  saved = std::move(saved)](Gradients& gradients, const Tensor& dy) {
                   std::vector<Tensor> x;

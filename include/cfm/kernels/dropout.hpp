@@ -9,9 +9,10 @@
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// out[i] = 0 with probability p, else x[i] / (1 - p). Element i is dropped if half i % 8 of the 128
-/// bits rng.bits_at(i / 8), the lower half of each word first, is below p 2^16: the same for x and
-/// for its gradient, so the same call is the backward step. p is rounded up to a multiple of 2^-16.
+/// out[i] = 0 with probability p, else x[i] / (1 - p). Element i is dropped if half i % 8 of the
+/// 128 bits rng.bits_at(i / 8), the lower half of each word first, is below p 2^16: the same for x
+/// and for its gradient, so the same call is the backward step. p is rounded up to a multiple of
+/// 2^-16.
 ///
 /// Shapes:  x [n], out [n]; stride 1; out may be x itself.
 /// Order:   each element alone: the same bits for any number of threads and any target.
