@@ -89,7 +89,7 @@ inline void random_words(const Rng& rng, std::uint64_t first, Index blocks, std:
 // out[i] = half i of the words < limit ? 0 : factor x[i]
 template <class T>
 inline void drop_words(const T* x, const std::uint32_t* words, std::uint32_t limit, T factor,
-                       T* out, Index n, bool past) {
+                       T* out, Index n, [[maybe_unused]] bool past) {
   Index i = 0;
 #if HWY_TARGET != HWY_SCALAR
   if constexpr (std::is_same_v<T, float>) {
