@@ -17,6 +17,7 @@
 #include <cfm/autograd/ops_loss.hpp>
 #include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/npy.hpp>
+#include <cfm/nn/packed_linear.hpp>
 #include <cfm/nn/serialize.hpp>
 #include <cfm/nn/transformer.hpp>
 #include <cfm/train/adam.hpp>
@@ -135,6 +136,22 @@ void step_race(cfm::bench::Races& races, const char* name, bool checkpoint, bool
   });
 }
 
+// Packed weights against dense ones, which are laid out anew in every call.
+void packed_race(cfm::bench::Races& races, cfm::Index rows) {
+  const double flops = 2.0 * layers * static_cast<double>(rows) *
+                       (4.0 * dim * dim + 2.0 * dim * hidden + 2.0 * static_cast<double>(rows) * dim);
+  races.add({"packed forward", cfm::concat(rows, " positions"), flops, 0},
+            [=](cfm::bench::Race& race) {
+              const auto dense = std::make_shared<Trainer>(false);
+              const auto packed =
+                  std::make_shared<cfm::TransformerEncoder<cfm::PackedLinear<>>>(
+                      cfm::pack(dense->model));
+              const cfm::Tensor x = normals({1, rows, dim}, 3);
+              race.ours([=] { cfm::bench::keep((*packed)(x)); });
+              race.peer("dense", [=] { cfm::bench::keep(dense->model(x)); });
+            });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -143,6 +160,7 @@ int main(int argc, char** argv) {
       step_race(races, "encoder step", false, true);
       step_race(races, "encoder forward", false, false);
       step_race(races, "checkpointed step", true, true);
+      for (const cfm::Index rows : {1, 8, 64, 512}) packed_race(races, rows);
     });
   try {
     cfm::ThreadLimit limit(1);

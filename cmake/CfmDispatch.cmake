@@ -7,7 +7,7 @@ set(cfm_dispatch_sources ${CMAKE_CURRENT_LIST_DIR}/dispatch/level.cpp)
 foreach(cfm_bodies IN ITEMS attention decode_attention dropout edge_attention_backward+edge_attention
                             elementwise half lanes loss
                             matmul_few_rows+matmul matmul_packed norm reduce rope sage scan softmax
-                            spmm top_k)
+                            spmm top_k transpose)
   string(REPLACE "+" ";" cfm_bodies ${cfm_bodies})
   list(GET cfm_bodies 0 cfm_body)
   set(cfm_units "")

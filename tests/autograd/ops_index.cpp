@@ -89,3 +89,15 @@ TEST_CASE("index: sums over equal positions have the same bits for any number of
   const Tensor one = run(1);
   for (int threads : {2, 3, 8}) CHECK(identical(one, run(threads)));
 }
+
+TEST_CASE("scatter_along: gradients; of several for one place the last has it") {
+  const Tensor index = Tensor::from(std::vector<std::int64_t>{0, 2, 2, 1, 1, 0}, {2, 3});
+  for (const int dim : {0, 1, -1}) {
+    const Tensor x = random({3, 4}, 1), source = random({2, 3}, 2);
+    check_gradients(
+        [&](const std::vector<Var>& v) { return scatter_along(v[0], dim, index, v[1]); },
+        {x, source});
+    CHECK(identical(scatter_along(Var(x), dim, index, Var(source)).value(),
+                    scatter_along(x, dim, index, source)));
+  }
+}

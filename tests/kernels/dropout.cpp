@@ -10,7 +10,7 @@ template <class T>
 std::vector<T> by_definition(const std::vector<T>& x, double p, const Rng& rng) {
   std::vector<T> out(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double draw = (rng.bits_at(i / 4)[i % 4] >> 8) * 0x1p-24;
+    const double draw = (rng.bits_at(i / 8)[i % 8 / 2] >> (i % 2 * 16) & 0xFFFF) * 0x1p-16;
     out[i] = draw < p ? T{0} : x[i] * static_cast<T>(1 / (1 - p));
   }
   return out;

@@ -4,8 +4,10 @@
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_shape.hpp>
 #include <cfm/kernels/gather.hpp>
+#include <cfm/kernels/scatter.hpp>
 #include <cfm/kernels/segments.hpp>
 #include <cfm/kernels/take_along.hpp>
+#include <cfm/tensor/factories.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
 
@@ -55,6 +57,31 @@ inline Var scatter_add(const Var& x, int dim, const Tensor& index, const Var& so
                     Gradients& gradients, const Tensor& dy) {
                   gradients.add(to_x, dy);
                   if (gradients.wanted(to_s)) gradients.add(to_s, take_along(dy, dim, *index));
+                });
+}
+
+/// x with source[.., i, ..] in the place of what is at index[.., i, ..] along `dim`; of several for
+/// one place the last in row-major order stays, and it alone has a gradient.
+/// Shapes:  as scatter_add.
+inline Var scatter_along(const Var& x, int dim, const Tensor& index, const Var& source) {
+  return record({&x, &source}, scatter_along(x.value(), dim, index, source.value()),
+                [to_x = x.slot(), to_s = source.slot(), dim, like_x = x.shape(),
+                 like_s = source.shape(), index = Saved(index)](Gradients& gradients,
+                                                                const Tensor& dy) {
+                  // Which element of the source each place took; -1 for what stayed of x.
+                  const Tensor order = arange(like_s.size()).reshape(like_s);
+                  const Tensor taken = scatter_along(Tensor::full(like_x, -1, DType::i64), dim,
+                                                     *index, order);
+                  Tensor dx = dy.clone(), ds = Tensor::zeros(like_s, dy.dtype());
+                  const auto from = std::as_const(taken).span<std::int64_t>();
+                  visit_real(dy.dtype(), "scatter_along", [&]<class T>(std::type_identity<T>) {
+                    const auto stays = dx.span<T>(), goes = ds.span<T>();
+                    for (std::size_t i = 0; i < from.size(); ++i)
+                      if (from[i] >= 0)
+                        goes[static_cast<std::size_t>(from[i])] = std::exchange(stays[i], T{0});
+                  });
+                  gradients.add(to_x, std::move(dx));
+                  gradients.add(to_s, std::move(ds));
                 });
 }
 

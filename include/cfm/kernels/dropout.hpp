@@ -9,9 +9,10 @@
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// out[i] = 0 with probability p, else x[i] / (1 - p). Element i is dropped if word i % 4 of
-/// rng.bits_at(i / 4), shifted right by 8, is below p 2^24: the same for x and for its gradient, so
-/// the same call is the backward step. p is rounded up to a multiple of 2^-24.
+/// out[i] = 0 with probability p, else x[i] / (1 - p). Element i is dropped if half i % 8 of the
+/// 128 bits rng.bits_at(i / 8), the lower half of each word first, is below p 2^16: the same for x
+/// and for its gradient, so the same call is the backward step. p is rounded up to a multiple of
+/// 2^-16.
 ///
 /// Shapes:  x [n], out [n]; stride 1; out may be x itself.
 /// Order:   each element alone: the same bits for any number of threads and any target.
@@ -23,15 +24,15 @@ void dropout(In<T, 1> x, View<T, 1> out, double p, const Rng& rng) {
             out);
   CFM_CHECK(p >= 0 && p <= 1, "dropout: the probability must be in [0, 1]", p);
   const Index n = x.extent[0];
-  const auto limit = static_cast<std::uint32_t>(std::ceil(p * 0x1p24));
+  const auto limit = static_cast<std::uint32_t>(std::ceil(p * 0x1p16));
   const T factor = p < 1 ? static_cast<T>(1 / (1 - p)) : T{0};
   const bool past = x.data != out.data && isa_detail::past_cache(out.data, 1, n, n);
   isa_detail::for_chunks_past_cache(n, Index{1} << 13, past, [&](Index begin, Index end) {
-    constexpr Index tile = 1024;
-    alignas(64) std::uint32_t words[tile] = {};
+    constexpr Index tile = 2048;
+    alignas(64) std::uint32_t words[tile / 2] = {};
     for (Index i = begin; i < end; i += tile) {
       const Index count = std::min(tile, end - i);
-      CFM_CALL(random_words)(rng, static_cast<std::uint64_t>(i) / 4, (count + 3) / 4, words);
+      CFM_CALL(random_words)(rng, static_cast<std::uint64_t>(i) / 8, (count + 7) / 8, words);
       CFM_CALL(drop_words)(x.data + i, words, limit, factor, out.data + i, count, past);
     }
   });

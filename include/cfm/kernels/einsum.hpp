@@ -175,6 +175,65 @@ inline detail::Labelled contract(const detail::Labelled& first, const detail::La
   return {product.reshape(shape), join(join(batch, left), right)};
 }
 
+// The operands with their names, each name once, and the names of the result.
+struct EinsumPlan {
+  std::vector<detail::Labelled> inputs;
+  std::vector<detail::Labels> terms;  // as they were written
+  detail::Labels result;
+};
+
+inline EinsumPlan plan_einsum(std::string_view equation, std::span<const Tensor> operands) {
+  const std::size_t arrow = equation.find("->");
+  const auto terms = detail::split_terms(equation.substr(0, arrow));
+  if (terms.size() != operands.size())
+    throw_error<Error>("einsum: \"", equation, "\" has ", terms.size(), " terms for ",
+                       operands.size(), " operands");
+  int count[detail::einsum_labels] = {}, widest = 0;
+  EinsumPlan plan;
+  std::vector<detail::Labels> names;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    const Tensor& x = operands[i];
+    const bool hides = terms[i].find("...") != std::string_view::npos;
+    const int hidden = hides ? x.rank() - detail::count_letters(terms[i]) : 0;
+    CFM_CHECK(hidden >= 0, "einsum: a term names more dimensions than there are", x, i);
+    widest = std::max(widest, hidden);
+    const detail::Labels labels = detail::parse_term(equation, terms[i], hidden);
+    CFM_CHECK(static_cast<int>(labels.size()) == x.rank(),
+              "einsum: a term must name every dimension", x, i);
+    for (int label : labels) ++count[label];
+    plan.inputs.push_back(detail::take_diagonals(x, labels));
+    plan.terms.push_back(labels);
+  }
+  detail::Labels& result = plan.result;
+  if (arrow != std::string_view::npos) {
+    result = detail::parse_term(equation, equation.substr(arrow + 2), widest);
+  } else {
+    for (int h = widest - 1; h >= 0; --h) result.push_back(detail::einsum_letters + h);
+    for (int c = 0; c < detail::einsum_letters; ++c)  // A .. Z before a .. z
+      if (count[(c + 26) % 52] == 1) result.push_back((c + 26) % 52);
+  }
+  for (std::size_t d = 0; d < result.size(); ++d) {
+    const bool once = std::count(result.begin(), result.end(), result[d]) == 1;
+    if (!once || count[result[d]] == 0)
+      throw_error<Error>("einsum: \"", equation,
+                         "\": the result may name a dimension once, and one that there is");
+  }
+  return plan;
+}
+
+// The product of all, summed over what the result does not name. Joined from left to right.
+inline detail::Labelled join_einsum(const std::vector<detail::Labelled>& inputs,
+                                    const detail::Labels& result) {
+  detail::Labelled all = inputs[0];
+  for (std::size_t i = 1; i < inputs.size(); ++i) {
+    detail::Labels needed = result;
+    for (std::size_t later = i + 1; later < inputs.size(); ++later)
+      needed.insert(needed.end(), inputs[later].labels.begin(), inputs[later].labels.end());
+    all = contract(all, inputs[i], needed);
+  }
+  return sum_out(all, result);
+}
+
 }  // namespace isa_detail
 
 /// Einstein's sum: each term names the dimensions of an operand by letters, the part behind `->`
@@ -190,48 +249,9 @@ inline detail::Labelled contract(const detail::Labelled& first, const detail::La
 ///          none is 1, TypeError unless the operands are all f32 or all f64 (one operand that is
 ///          not summed: any type).
 inline Tensor einsum(std::string_view equation, std::span<const Tensor> operands) {
-  const std::size_t arrow = equation.find("->");
-  const auto terms = detail::split_terms(equation.substr(0, arrow));
-  if (terms.size() != operands.size())
-    throw_error<Error>("einsum: \"", equation, "\" has ", terms.size(), " terms for ",
-                       operands.size(), " operands");
-  int count[detail::einsum_labels] = {}, widest = 0;
-  std::vector<detail::Labelled> inputs;
-  std::vector<detail::Labels> names;
-  for (std::size_t i = 0; i < terms.size(); ++i) {
-    const Tensor& x = operands[i];
-    const bool hides = terms[i].find("...") != std::string_view::npos;
-    const int hidden = hides ? x.rank() - detail::count_letters(terms[i]) : 0;
-    CFM_CHECK(hidden >= 0, "einsum: a term names more dimensions than there are", x, i);
-    widest = std::max(widest, hidden);
-    const detail::Labels labels = detail::parse_term(equation, terms[i], hidden);
-    CFM_CHECK(static_cast<int>(labels.size()) == x.rank(),
-              "einsum: a term must name every dimension", x, i);
-    for (int label : labels) ++count[label];
-    inputs.push_back(detail::take_diagonals(x, labels));
-  }
-  detail::Labels result;
-  if (arrow != std::string_view::npos) {
-    result = detail::parse_term(equation, equation.substr(arrow + 2), widest);
-  } else {
-    for (int h = widest - 1; h >= 0; --h) result.push_back(detail::einsum_letters + h);
-    for (int c = 0; c < detail::einsum_letters; ++c)  // A .. Z before a .. z
-      if (count[(c + 26) % 52] == 1) result.push_back((c + 26) % 52);
-  }
-  for (std::size_t d = 0; d < result.size(); ++d) {
-    const bool once = std::count(result.begin(), result.end(), result[d]) == 1;
-    if (!once || count[result[d]] == 0)
-      throw_error<Error>("einsum: \"", equation,
-                         "\": the result may name a dimension once, and one that there is");
-  }
-  detail::Labelled all = inputs[0];
-  for (std::size_t i = 1; i < inputs.size(); ++i) {
-    detail::Labels needed = result;
-    for (std::size_t later = i + 1; later < inputs.size(); ++later)
-      needed.insert(needed.end(), inputs[later].labels.begin(), inputs[later].labels.end());
-    all = isa_detail::contract(all, inputs[i], needed);
-  }
-  return detail::in_order(isa_detail::sum_out(all, result), result).contiguous();
+  const isa_detail::EinsumPlan plan = isa_detail::plan_einsum(equation, operands);
+  const detail::Labelled all = isa_detail::join_einsum(plan.inputs, plan.result);
+  return detail::in_order(all, plan.result).contiguous();
 }
 inline Tensor einsum(std::string_view equation, std::initializer_list<Tensor> operands) {
   return einsum(equation, std::span<const Tensor>(operands.begin(), operands.size()));

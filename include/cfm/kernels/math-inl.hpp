@@ -62,10 +62,10 @@ HWY_INLINE hn::Vec<D> exp_magic(D d) {
 }
 
 template <class D>
-HWY_INLINE ExpParts<D> exp_parts(D d, hn::Vec<D> x) {
+HWY_INLINE ExpParts<D> exp_parts(D d, hn::Vec<D> x, hn::Vec<D> magic) {
   constexpr bool single = std::is_same_v<hn::TFromD<D>, float>;
-  const auto shifted = hn::MulAdd(x, constant(d, 1.4426950408889634074), exp_magic(d));
-  const auto n = hn::Sub(shifted, exp_magic(d));
+  const auto shifted = hn::MulAdd(x, constant(d, 1.4426950408889634074), magic);
+  const auto n = hn::Sub(shifted, magic);
   const auto ln2_high = constant(d, single ? 0.693359375 : 6.93147180369123816490e-01);
   const auto ln2_low = constant(d, single ? -2.12194440054690583e-4 : 1.90821492927058770002e-10);
   const auto r = hn::NegMulAdd(n, ln2_low, hn::NegMulAdd(n, ln2_high, x));
@@ -97,7 +97,7 @@ HWY_NOINLINE hn::Vec<D> exp_far(D d, hn::Vec<D> x) {
   const auto low = constant(d, single ? -104.5 : -746.0), high = constant(d, single ? 89 : 710);
   x = hn::IfThenElse(hn::Lt(x, low), low, x);  // not Max: NaN must stay
   x = hn::IfThenElse(hn::Gt(x, high), high, x);
-  const auto e = exp_parts(d, x);
+  const auto e = exp_parts(d, x, exp_magic(d));
   const auto whole = hn::Sub(e.n, hn::BitCast(di, exp_magic(d)));
   const auto half = hn::ShiftRight<1>(whole);
   return hn::Mul(hn::Mul(e.p, power_of_two(d, half)), power_of_two(d, hn::Sub(whole, half)));
@@ -107,7 +107,29 @@ template <class D>
 HWY_INLINE hn::Vec<D> vexp(D d, hn::Vec<D> x) {
   const auto plain = hn::Le(hn::Abs(x), constant(d, exp_plain<hn::TFromD<D>>));
   if (HWY_UNLIKELY(!hn::AllTrue(d, plain))) return exp_far(d, x);
-  return exp_scale(d, exp_parts(d, x));
+  return exp_scale(d, exp_parts(d, x, exp_magic(d)));
+}
+
+// The larger of x and a constant; NaN stays.
+template <class D>
+HWY_INLINE hn::Vec<D> at_least(D, hn::Vec<D> x, hn::Vec<D> limit) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(limit, x);  // the second operand, if one is NaN
+#else
+  return hn::IfThenElse(hn::Lt(x, limit), limit, x);
+#endif
+}
+
+// e^x for x <= 0, without a branch: 0 from half of the smallest normal number down. NaN stays: the
+// power of two is a factor, not added to the exponent.
+template <class D>
+HWY_INLINE hn::Vec<D> vexp_nonpositive(D d, hn::Vec<D> x) {
+  constexpr bool single = std::is_same_v<hn::TFromD<D>, float>;
+  constexpr int mantissa = single ? 23 : 52;
+  x = at_least(d, x, constant(d, single ? -88.029691931 : -709.08956571282));  // 2^n is 0 there
+  const auto biased = constant(d, single ? 0x1.8p23 + 127 : 0x1.8p52 + 1023);
+  const auto e = exp_parts(d, x, biased);
+  return hn::Mul(e.p, hn::BitCast(d, hn::ShiftLeft<mantissa>(e.n)));
 }
 
 template <class D>

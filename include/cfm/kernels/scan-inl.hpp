@@ -17,6 +17,7 @@ struct ScanColumns {
   Index rows;
   Index width;
   bool exclusive;
+  bool past;  // the caches, as put_some()
 };
 
 inline constexpr Index scan_columns_block = 256;  // totals of so many columns at a time: 2 KiB
@@ -69,13 +70,13 @@ HWY_INLINE hn::Vec<D> load_doubles(D d, const double* p) {
   return hn::LoadU(d, p);
 }
 template <class D>
-HWY_INLINE void store_from_doubles(D, hn::Vec<D> v, float* p) {
+HWY_INLINE void store_from_doubles(D d, hn::Vec<D> v, float* p, bool past) {
   const hn::Rebind<float, D> narrow;
-  hn::StoreU(hn::DemoteTo(narrow, v), narrow, p);
+  put_some(narrow, hn::DemoteTo(narrow, v), p, static_cast<Index>(hn::Lanes(d)), past);
 }
 template <class D>
-HWY_INLINE void store_from_doubles(D d, hn::Vec<D> v, double* p) {
-  hn::StoreU(v, d, p);
+HWY_INLINE void store_from_doubles(D d, hn::Vec<D> v, double* p, bool past) {
+  put_some(d, v, p, static_cast<Index>(hn::Lanes(d)), past);
 }
 
 #if HWY_TARGET != HWY_SCALAR
@@ -100,7 +101,7 @@ inline Index scan_groups(D d, const T* x, T* out, Index n, double& total, bool e
     v = fold_lanes<Fold>(d, hn::ConcatLowerLower(d, v, identity), v);
     auto y = fold_lanes<Fold>(d, sum, exclusive ? behind(v) : v);
     if (reverse) y = hn::Reverse(d, y);
-    store_from_doubles(d, y, out + at);
+    store_from_doubles(d, y, out + at, false);
     sum = fold_lanes<Fold>(d, sum, hn::TableLookupLanes(v, last));
   }
   total = hn::GetLane(sum);
@@ -136,6 +137,8 @@ inline void scan_columns(Fold fold, const detail::ScanColumns<T>& a) {
   Index r = 0;
   for (; r + 4 <= a.rows; r += 4) {
     const T* const x = a.x + r * a.x_stride;
+    // Rows are pages apart: the processor's own prefetching does not follow.
+    const Index ahead = r + 12 <= a.rows ? 8 * a.x_stride : 0;
     T* const out = a.out + r * a.out_stride;
     T* const shifted = a.exclusive ? out + a.out_stride : out;
     Index c = 0;
@@ -144,12 +147,14 @@ inline void scan_columns(Fold fold, const detail::ScanColumns<T>& a) {
       const auto v2 = load_doubles(d, x + 2 * a.x_stride + c);
       const auto v3 = load_doubles(d, x + 3 * a.x_stride + c);
       const auto total = hn::LoadU(d, totals + c), two = f(v0, v1);
-      if (a.exclusive) store_from_doubles(d, total, out + c);
-      store_from_doubles(d, f(total, v0), shifted + c);
-      store_from_doubles(d, f(total, two), shifted + a.out_stride + c);
-      store_from_doubles(d, f(total, f(v0, f(v1, v2))), shifted + 2 * a.out_stride + c);
+      if (c % (64 / Index{sizeof(T)}) == 0 && ahead != 0)
+        for (Index i = 0; i < 4; ++i) hwy::Prefetch(x + ahead + i * a.x_stride + c);
+      if (a.exclusive) store_from_doubles(d, total, out + c, a.past);
+      store_from_doubles(d, f(total, v0), shifted + c, a.past);
+      store_from_doubles(d, f(total, two), shifted + a.out_stride + c, a.past);
+      store_from_doubles(d, f(total, f(v0, f(v1, v2))), shifted + 2 * a.out_stride + c, a.past);
       const auto all = f(total, f(two, f(v2, v3)));
-      if (!a.exclusive) store_from_doubles(d, all, shifted + 3 * a.out_stride + c);
+      if (!a.exclusive) store_from_doubles(d, all, shifted + 3 * a.out_stride + c, a.past);
       hn::StoreU(all, d, totals + c);
     }
     for (; c < a.width; ++c) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <cfm/kernels/detail/integer.hpp>
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/detail/rows.hpp>
 #include <cfm/kernels/scan-inl.hpp>
 
@@ -42,8 +43,9 @@ void scan_dense(const ScanPlan& plan, const T* x, T* out, const ScanOptions& opt
   }
   const Index blocks = (inner + detail::scan_columns_block - 1) / detail::scan_columns_block;
   const Index width = inner, rows = n, step = options.reverse ? -inner : inner;
-  detail::for_each_row(
-      outer * blocks, 2 * n * std::min(inner, detail::scan_columns_block) * Index{sizeof(T)},
+  const bool past = past_cache(out, outer * n, inner, inner);
+  for_rows_past_cache(
+      outer * blocks, 2 * n * std::min(inner, detail::scan_columns_block) * Index{sizeof(T)}, past,
       [=](Index b) {
         const Index first = b % blocks * detail::scan_columns_block;
         const Index at =
@@ -51,7 +53,7 @@ void scan_dense(const ScanPlan& plan, const T* x, T* out, const ScanOptions& opt
         CFM_CALL(scan_columns)
         (Fold{}, detail::ScanColumns<T>{x + at, step, out + at, step, rows,
                                         std::min(detail::scan_columns_block, width - first),
-                                        options.exclusive});
+                                        options.exclusive, past});
       });
 }
 

@@ -34,15 +34,34 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
+// The largest element; of a row with NaN one of the others, or NaN: the exponentials tell.
+template <class T>
+inline T largest_of(const T* x, Index n) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  if (n < lanes) return reduce_row(detail::FoldMax{}, x, n);
+  auto m0 = hn::LoadU(d, x), m1 = m0, m2 = m0, m3 = m0;
+  Index i = lanes;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    m0 = hn::Max(m0, hn::LoadU(d, x + i));
+    m1 = hn::Max(m1, hn::LoadU(d, x + i + lanes));
+    m2 = hn::Max(m2, hn::LoadU(d, x + i + 2 * lanes));
+    m3 = hn::Max(m3, hn::LoadU(d, x + i + 3 * lanes));
+  }
+  for (; i + lanes <= n; i += lanes) m0 = hn::Max(m0, hn::LoadU(d, x + i));
+  m1 = hn::Max(m1, hn::LoadU(d, x + n - lanes));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(m0, m1), hn::Max(m2, m3))));
+}
+
 // `next` is the row to come, or null.
 template <class T>
 inline detail::RowLogSum<T> log_sum_row(const T* x, Index n, const T* next) {
   const hn::ScalableTag<T> d;
-  const T high = reduce_row(detail::FoldMax{}, x, n);
+  const T high = largest_of(x, n);
   const auto shift = hn::Set(d, high);
   const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
     fetch_next(next, i);
-    return vexp(d, hn::Sub(load_some(d, x + i, count), shift));
+    return vexp_nonpositive(d, hn::Sub(load_some(d, x + i, count), shift));
   });
   return {high, std::log(total)};
 }
@@ -52,10 +71,10 @@ inline detail::RowLogSum<T> log_sum_row(const T* x, Index n, const T* next) {
 template <class T>
 inline void softmax_row(const T* x, T* out, Index n, T* e, bool past, const T* next) {
   const hn::ScalableTag<T> d;
-  const auto shift = hn::Set(d, reduce_row(detail::FoldMax{}, x, n));
+  const auto shift = hn::Set(d, largest_of(x, n));
   const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
     fetch_next(next, i);
-    const auto v = vexp(d, hn::Sub(load_some(d, x + i, count), shift));
+    const auto v = vexp_nonpositive(d, hn::Sub(load_some(d, x + i, count), shift));
     store_some(d, v, e + i, count);
     return v;
   });
@@ -98,7 +117,7 @@ inline void log_softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, reduce_row(detail::FoldSum{}, dy, n)), keep = hn::Set(d, beta);
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
-    const auto p = vexp(d, load_some(d, y + i, count));
+    const auto p = vexp_nonpositive(d, load_some(d, y + i, count));
     auto v = hn::NegMulAdd(p, total, load_some(d, dy + i, count));
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);
     put_some(d, v, dx + i, count, past);

@@ -32,19 +32,36 @@ Index next_better(const T* x, Index i, Index n, T threshold) {
   }
 }
 
-// For small k: the best so far in order, each new one put into its place.
+// For small k: the best so far in order, each new one put into its place. Elements that do not beat
+// `bound` are left out unless it is NaN; returns how many of the k were found.
 template <bool largest, class T>
-void choose_few(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
+Index insert_best(const T* x, Index n, Index k, [[maybe_unused]] double bound,
+                  detail::Ranked<T>* entries) {
   const auto better = [](T a, T b) {
     return largest ? detail::ranks_below(b, a) : detail::ranks_below(a, b);
   };
-  for (Index i = 0, count = 0; i < n; ++i) {
-    if (count == k) i = next_better<largest>(x, i, n, entries[k - 1].value);
-    if (i == n) return;
+  Index count = 0;
+  for (Index i = 0; i < n; ++i) {
+    if (count == k)
+      i = next_better<largest>(x, i, n, entries[k - 1].value);
+    else if constexpr (Real<T>)
+      if (bound == bound) i = next_better<largest>(x, i, n, static_cast<T>(bound));
+    if (i == n) break;
     Index at = count < k ? count++ : k - 1;
     for (; at > 0 && better(x[i], entries[at - 1].value); --at) entries[at] = entries[at - 1];
     entries[at] = {x[i], i};
   }
+  return count;
+}
+
+template <bool largest, class T>
+void choose_few(const T* x, Index n, Index k, detail::Ranked<T>* entries) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  if constexpr (Real<T>) {
+    const double bound = static_cast<double>(CFM_CALL(bound_of_best)(x, n, k, largest));
+    if (bound == bound && insert_best<largest>(x, n, k, bound, entries) == k) return;
+  }
+  insert_best<largest>(x, n, k, none, entries);
 }
 
 // The best k of a row to the front of `entries`, in no order. `entries` has room for 2 k + 64:

@@ -2,35 +2,65 @@
 /// @file  Transposition of dense matrices, tile by tile.
 
 #include <cfm/exec/parallel.hpp>
+#include <cfm/kernels/detail/past_cache.hpp>
+#include <cfm/kernels/detail/scratch.hpp>
+#include <cfm/kernels/transpose-inl.hpp>
 #include <cfm/tensor/tensor.hpp>
 
 CFM_ISA_NAMESPACE_BEGIN
+namespace isa_detail {
+
+// Elements of four and eight bytes are moved as floats and doubles, the others one by one.
+template <class T>
+void transpose_tile(const View<const T, 2>& x, const View<T, 2>& out, Index r, Index rows, Index c,
+                    Index cols, [[maybe_unused]] T* room) {
+  const T* const from = x.row(r) + c;
+  T* const to = out.row(c) + r;
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+    using Moved = std::conditional_t<sizeof(T) == 4, float, double>;
+    const auto source = reinterpret_cast<const Moved*>(from);
+    const auto target = reinterpret_cast<Moved*>(to);
+    if (room != nullptr)
+      CFM_CALL(transpose_past)
+      (source, x.stride[0], target, out.stride[0], rows, cols, reinterpret_cast<Moved*>(room));
+    else
+      CFM_CALL(transpose_block)(source, x.stride[0], target, out.stride[0], rows, cols);
+  } else {
+    for (Index i = 0; i < cols; ++i)
+      for (Index j = 0; j < rows; ++j) to[i * out.stride[0] + j] = from[j * x.stride[0] + i];
+  }
+}
+
+}  // namespace isa_detail
 
 /// out = x^T
 ///
 /// Shapes:  x [rows, cols], out [cols, rows]; last stride 1; out may not alias x.
 /// Errors:  ShapeError if the shapes do not fit.
-/// Cost:    tiles of 32 x 32 elements: both sides of a tile stay in the first-level cache.
+/// Cost:    tiles of 64 x 64 elements, transposed in registers if they have four or eight bytes;
+///          results much larger than the caches are written past them.
 template <Element T>
 void transpose(In<T, 2> x, View<T, 2> out) {
   CFM_CHECK(x.rows() == out.cols() && x.cols() == out.rows(), "transpose: out must be [cols, rows]",
             x, out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "transpose: rows must be dense", x, out);
-  constexpr Index tile = 32;
-  const Index tiles = (out.rows() + tile - 1) / tile;
-  parallel_for(tiles, grain_for(2 * tile * x.rows() * Index{sizeof(T)}),
-               [&](Index begin, Index end) {
-                 for (Index t = begin; t < end; ++t) {
-                   const Index c0 = t * tile, c1 = std::min(out.rows(), c0 + tile);
-                   for (Index r0 = 0; r0 < x.rows(); r0 += tile) {
-                     const Index r1 = std::min(x.rows(), r0 + tile);
-                     for (Index c = c0; c < c1; ++c) {
-                       T* const to = out.row(c);
-                       for (Index r = r0; r < r1; ++r) to[r] = x.row(r)[c];
-                     }
-                   }
-                 }
-               });
+  constexpr Index tile = detail::transpose_tile;
+  bool past = false;
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8)
+    past = isa_detail::past_cache(
+        reinterpret_cast<const std::conditional_t<sizeof(T) == 4, float, double>*>(out.data),
+        out.rows(), out.cols(), out.stride[0]);
+  const Index across = (x.cols() + tile - 1) / tile, down = (x.rows() + tile - 1) / tile;
+  isa_detail::for_chunks_past_cache(
+      across * down, grain_for(2 * tile * tile * Index{sizeof(T)}), past,
+      [&](Index begin, Index end) {
+        const detail::Scratch<T> room(past ? tile * tile : 0);
+        for (Index t = begin; t < end; ++t) {
+          const Index r = t / across * tile, c = t % across * tile;
+          isa_detail::transpose_tile<T>(x, out, r, std::min(tile, x.rows() - r), c,
+                                        std::min(tile, x.cols() - c), room.data());
+        }
+      });
 }
 
 CFM_ISA_NAMESPACE_END
