@@ -154,6 +154,26 @@ class Inflater {
       : in_(in, name, offset), size_(size) {}
 
   std::vector<std::byte> run() {
+    blocks();
+    if (out_.size() != size_)
+      in_.fail("deflate: gives ", out_.size(), " bytes, ", size_, " were promised");
+    in_.align();
+    if (in_.left() != 0) in_.fail("deflate: ", in_.left(), " bytes follow the last block");
+    return std::move(out_);
+  }
+
+  // For a stream that does not say its size: at most that of the constructor. `rest` becomes the
+  // number of bytes behind its end.
+  std::vector<std::byte> run_open(std::size_t& rest) {
+    open_ = true;
+    blocks();
+    in_.align();
+    rest = in_.left();
+    return std::move(out_);
+  }
+
+ private:
+  void blocks() {
     bool last = false;
     while (!last) {
       last = in_.take(1) != 0;
@@ -170,17 +190,12 @@ class Inflater {
         default: in_.fail("deflate: block type 3 does not exist");
       }
     }
-    if (out_.size() != size_)
-      in_.fail("deflate: gives ", out_.size(), " bytes, ", size_, " were promised");
-    in_.align();
-    if (in_.left() != 0) in_.fail("deflate: ", in_.left(), " bytes follow the last block");
-    return std::move(out_);
   }
 
- private:
   void room_for(std::size_t count) const {
     if (count > size_ - out_.size())
-      in_.fail("deflate: gives more than the ", size_, " bytes that were promised");
+      in_.fail("deflate: gives more than the ", size_, " bytes that ",
+               open_ ? "are allowed" : "were promised");
   }
 
   void stored_block() {
@@ -269,6 +284,7 @@ class Inflater {
 
   BitReader in_;
   std::uint64_t size_;
+  bool open_ = false;
   std::vector<std::byte> out_;
   PrefixCode literals_, distances_;
 };

@@ -12,6 +12,24 @@
 CFM_NAMESPACE_BEGIN
 namespace detail {
 
+// Good enough for names; not against someone who looks for collisions.
+inline std::uint64_t hash_of(std::string_view name) {
+  std::uint64_t h = 0x9E3779B97F4A7C15u ^ name.size();
+  const auto mix = [&](std::uint64_t word) {
+    h = (h ^ word) * 0xBF58476D1CE4E5B9u;
+    h ^= h >> 32;
+  };
+  std::size_t i = 0;
+  for (std::uint64_t word = 0; i + 8 <= name.size(); i += 8) {
+    std::memcpy(&word, name.data() + i, 8);
+    mix(word);
+  }
+  std::uint64_t tail = 0;
+  if (i < name.size()) std::memcpy(&tail, name.data() + i, name.size() - i);
+  mix(tail);
+  return h;
+}
+
 // Names are views into a text that must outlive the table. Open addressing, with a part of the hash
 // beside each number, so that other names are told apart without looking at them.
 class NameTable {
@@ -21,7 +39,7 @@ class NameTable {
   // The number of a name, new if it is.
   std::uint32_t intern(std::string_view name) {
     if (2 * names_.size() >= slots_.size()) grow();
-    const std::uint64_t h = hash(name);
+    const std::uint64_t h = hash_of(name);
     Slot& slot = slots_[find_slot(name, h)];
     if (slot.number == none) {
       slot = {static_cast<std::uint32_t>(names_.size()), static_cast<std::uint32_t>(h)};
@@ -32,30 +50,13 @@ class NameTable {
 
   // The number of a name, or none.
   std::uint32_t find(std::string_view name) const {
-    return slots_.empty() ? none : slots_[find_slot(name, hash(name))].number;
+    return slots_.empty() ? none : slots_[find_slot(name, hash_of(name))].number;
   }
 
   std::string_view operator[](std::uint32_t number) const { return names_[number]; }
   std::size_t size() const { return names_.size(); }
 
  private:
-  static std::uint64_t hash(std::string_view name) {
-    std::uint64_t h = 0x9E3779B97F4A7C15u ^ name.size();
-    const auto mix = [&](std::uint64_t word) {
-      h = (h ^ word) * 0xBF58476D1CE4E5B9u;
-      h ^= h >> 32;
-    };
-    std::size_t i = 0;
-    for (std::uint64_t word = 0; i + 8 <= name.size(); i += 8) {
-      std::memcpy(&word, name.data() + i, 8);
-      mix(word);
-    }
-    std::uint64_t tail = 0;
-    if (i < name.size()) std::memcpy(&tail, name.data() + i, name.size() - i);
-    mix(tail);
-    return h;
-  }
-
   struct Slot {
     std::uint32_t number = none, tag = 0;
   };
@@ -76,8 +77,8 @@ class NameTable {
     for (const Slot slot : old) {
       if (slot.number == none) continue;
       // The tag is the low half of the hash, all that a position needs below 2^32 slots.
-      auto i = static_cast<std::size_t>(slots_.size() <= UINT32_MAX ? slot.tag
-                                                                    : hash(names_[slot.number])) &
+      auto i = static_cast<std::size_t>(
+                   slots_.size() <= UINT32_MAX ? slot.tag : hash_of(names_[slot.number])) &
                mask;
       while (slots_[i].number != none) i = (i + 1) & mask;
       slots_[i] = slot;
