@@ -37,8 +37,10 @@ struct Workload {
   double flops = 0;  ///< of one run
   double bytes = 0;  ///< that one run has to move; with flops: for the roofline picture
   Traffic traffic = Traffic::read;
+  std::function<double()> probe = {};  ///< bytes a second at the limit, where it is neither
 
   double limit() const {
+    if (probe) return probe();
     if (flops > 0) return multiply_add_rate();
     if (traffic == Traffic::read) return stream_rate();
     return traffic == Traffic::copy ? copy_rate() : update_rate();

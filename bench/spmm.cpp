@@ -1,103 +1,144 @@
-/// @file  Aggregation over a circuit-like graph against Eigen's sparse product and the plain loop.
-#include <benchmark/benchmark.h>
+/// @file  Sums over neighbours against sparse products: Eigen, MKL (CFM_BENCH_MKL names its
+///        libmkl_rt), and what bench/peer_graph.py offers (CFM_BENCH_PEERS).
+#include <dlfcn.h>
 
 #include <Eigen/Sparse>
 
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/kernels/spmm.hpp>
+#include <cfm/tensor/factories.hpp>
 
-#include "probe.hpp"
+#include "graphs.hpp"
+#include "remote.hpp"
 
 namespace {
 
+using namespace cfm;
 using Sparse = Eigen::SparseMatrix<float, Eigen::RowMajor, std::int32_t>;
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
-struct Graph {
-  std::vector<std::int64_t> offsets{0};
-  std::vector<std::int32_t> columns;
-  operator cfm::CsrView() const { return {offsets, columns}; }
+/// A sparse matrix of MKL, its interface declared here: the library is opened, not linked.
+class MklSparse {
+ public:
+  MklSparse(const CsrView& g, const std::vector<float>& values)
+      : offsets_(g.offsets.begin(), g.offsets.end()),
+        columns_(g.columns.begin(), g.columns.end()),
+        values_(values) {
+    const char* const path = std::getenv("CFM_BENCH_MKL");
+    if (path == nullptr) return;
+    setenv("MKL_THREADING_LAYER", "SEQUENTIAL", 1);
+    void* const library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    if (library == nullptr) {
+      std::fprintf(stderr, "MKL does not open: %s\n", dlerror());
+      return;
+    }
+    const auto create = reinterpret_cast<Create>(dlsym(library, "mkl_sparse_s_create_csr"));
+    const auto optimize = reinterpret_cast<int (*)(void*)>(dlsym(library, "mkl_sparse_optimize"));
+    multiply_ = reinterpret_cast<Multiply>(dlsym(library, "mkl_sparse_s_mm"));
+    const int rows = static_cast<int>(g.rows());
+    if (create(&matrix_, 0, rows, rows, offsets_.data(), offsets_.data() + 1, columns_.data(),
+               values_.data()) != 0)
+      matrix_ = nullptr;
+    else
+      optimize(matrix_);
+  }
+  explicit operator bool() const { return matrix_ != nullptr; }
+  void operator()(const float* x, float* y, Index width) const {
+    const int n = static_cast<int>(width);
+    multiply_(10, 1.0f, matrix_, {20, 0, 0}, 101, x, n, n, 0.0f, y, n);
+  }
+
+ private:
+  struct Description {
+    int type, mode, diagonal;
+  };
+  using Create = int (*)(void**, int, int, int, int*, int*, int*, float*);
+  using Multiply = int (*)(int, float, void*, Description, int, const float*, int, int, float,
+                           float*, int);
+  std::vector<int> offsets_, columns_;
+  std::vector<float> values_;
+  void* matrix_ = nullptr;
+  Multiply multiply_ = nullptr;
 };
 
-// Nodes in topological order with two fan-ins, most of them near.
-Graph circuit(cfm::Index nodes) {
-  cfm::Rng rng(7);
-  Graph out;
-  for (cfm::Index v = 0; v < nodes; ++v) {
-    for (int i = 0; i < 2 && v > 0; ++i) {
-      const auto reach =
-          static_cast<std::uint64_t>(rng.uniform() < 0.7 ? std::min<cfm::Index>(v, 2000) : v);
-      out.columns.push_back(
-          static_cast<std::int32_t>(v - 1 - static_cast<cfm::Index>(rng.below(reach))));
+void race_graph(bench::Races& races, const char* name, const Graph& graph) {
+  const bench::GraphFile file(graph, concat("cfm_bench_", name, ".graph"));
+  const CsrView g = graph.fanins();
+  const Index n = g.rows();
+  for (const bool weighted : {false, true}) {
+    std::vector<float> weights(static_cast<std::size_t>(g.edges()), 1.0f);
+    Rng rng(3);
+    if (weighted)
+      for (float& w : weights) w = static_cast<float>(rng.uniform());
+    for (const Index width : {32, 64, 128}) {
+      if (weighted && width != 64) continue;
+      const bench::PassTraffic traffic(graph, width, weighted ? 4 : 0);
+      const auto limit = [traffic] { return traffic.limit(); };
+      races.add({.workload = weighted ? "weighted spmm" : "spmm",
+                 .shape = concat(name, ", ", n / 1000000, " M nodes, ", g.edges() / 1000,
+                                 " k edges, ", width),
+                 .bytes = traffic.bytes(),
+                 .probe = limit},
+                [&](bench::Race& race) {
+        Tensor x = Tensor::empty({n, width}, DType::f32), y = Tensor::zeros({n, width});
+        Tensor theirs = Tensor::zeros({n, width});
+        for (float& v : x.span<float>()) v = static_cast<float>(rng.uniform());
+        const auto map = [n, width](const Tensor& t) {
+          return Matrix(const_cast<float*>(t.data<float>()), n, width);
+        };
+        auto a = std::make_shared<Sparse>(static_cast<int>(n), static_cast<int>(n));
+        std::vector<Eigen::Triplet<float, std::int32_t>> entries;
+        detail::for_each_edge(g, [&](std::int32_t v, std::size_t e) {
+          entries.emplace_back(v, g.columns[e], weights[e]);
+        });
+        a->setFromTriplets(entries.begin(), entries.end());
+        const auto eigen = [=] { map(theirs).noalias() = *a * map(x); };
+        const auto factors = std::make_shared<std::vector<float>>(weights);
+        const auto ours = [=, in = std::as_const(x).view<float, 2>(), to = y.view<float, 2>()] {
+          AggregateScale<float> scale;
+          if (weighted) scale.edge = vector_view(std::as_const(*factors).data(), g.edges());
+          aggregate_sum<float>(g, in, to, scale);
+        };
+        const auto check = [&](const char* what) {
+          bench::verify(what, std::as_const(y).data<float>(), std::as_const(theirs).data<float>(),
+                        static_cast<std::size_t>(n * width), 1e-4f);
+        };
+        ours();
+        eigen();
+        check("Eigen");
+        race.ours(ours);
+        race.peer("Eigen", eigen);
+        const auto mkl = std::make_shared<MklSparse>(g, weights);
+        if (*mkl) {
+          const auto run = [=, to = theirs.data<float>()] {
+            (*mkl)(std::as_const(x).data<float>(), to, width);
+          };
+          run();
+          check("MKL");
+          race.peer("MKL", run);
+        }
+        if (weighted) return;
+        for (const char* form : {"csr", "scatter"}) {
+          Json request{JsonObject{}};
+          request.set("workload", "spmm");
+          request.set("path", file.path());
+          request.set("width", width);
+          request.set("form", form);
+          for (const auto& peer : bench::remotes())
+            if (peer->run(request, 1))
+              race.remote(concat(peer->name(), " ", form), [peer, request](int k) {
+                return peer->run(request, k).value_or(std::nan(""));
+              });
+        }
+      });
     }
-    out.offsets.push_back(static_cast<std::int64_t>(out.columns.size()));
-  }
-  return out;
-}
-
-void plain(const cfm::CsrView& g, const Matrix& x, Matrix& y) {
-  for (cfm::Index v = 0; v < g.rows(); ++v) {
-    float* const out = y.data() + v * y.cols();
-    std::fill_n(out, y.cols(), 0.0f);
-    for (std::int32_t u : g[v])
-      for (cfm::Index c = 0; c < y.cols(); ++c) out[c] += x.data()[u * x.cols() + c];
   }
 }
-
-void compare(const Graph& graph, cfm::Index width) {
-  const cfm::CsrView g = graph;
-  const cfm::Index n = g.rows();
-  const Matrix x = Matrix::Random(n, width);
-  Matrix ours(n, width), theirs(n, width), loop(n, width);
-  std::vector<Eigen::Triplet<float, std::int32_t>> edges;
-  for (cfm::Index v = 0; v < n; ++v)
-    for (std::int32_t u : g[v]) edges.emplace_back(static_cast<std::int32_t>(v), u, 1.0f);
-  Sparse a(static_cast<std::int32_t>(n), static_cast<std::int32_t>(n));
-  a.setFromTriplets(edges.begin(), edges.end());
-  const auto run = [&] {
-    cfm::aggregate_sum(g, cfm::matrix_view(x.data(), n, width),
-                       cfm::matrix_view(ours.data(), n, width));
-  };
-  const auto peer = [&] { theirs.noalias() = a * x; };
-  run();
-  peer();
-  plain(g, x, loop);
-  const auto size = static_cast<std::size_t>(ours.size());
-  cfm::bench::verify("aggregate_sum", ours.data(), theirs.data(), size, 1e-5f);
-  cfm::bench::verify("aggregate_sum", ours.data(), loop.data(), size, 1e-5f);
-  const double bytes = static_cast<double>(g.edges() * (4 * width + 4) + n * (4 * width + 8));
-  const double limit = cfm::bench::gather_rate(static_cast<std::size_t>(width));
-  const double mine = bytes / cfm::bench::fastest(5, run);
-  cfm::bench::report(cfm::concat("Eigen sparse, width ", width), mine,
-                     bytes / cfm::bench::fastest(3, peer), limit, "GB/s");
-  cfm::bench::report(cfm::concat("plain loop, width ", width), mine,
-                     bytes / cfm::bench::fastest(3, [&] { plain(g, x, loop); }), limit, "GB/s");
-}
-
-void bm_aggregate(benchmark::State& state) {
-  static const Graph graph = circuit(100000);
-  const cfm::Index width = state.range(0);
-  const Matrix x = Matrix::Random(100000, width);
-  Matrix y(100000, width);
-  for (auto _ : state) {
-    cfm::aggregate_mean(graph, cfm::matrix_view(x.data(), 100000, width),
-                        cfm::matrix_view(y.data(), 100000, width));
-    benchmark::ClobberMemory();
-  }
-  state.SetItemsProcessed(state.iterations() * static_cast<cfm::Index>(graph.columns.size()));
-}
-BENCHMARK(bm_aggregate)->Arg(4)->Arg(32)->Arg(64)->Arg(128);
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  cfm::ThreadLimit one(1);
-  one.run([&] {
-    const Graph graph = circuit(1000000);
-    std::printf(
-        "the limit is random rows alone; near rows come from the cache and may exceed it\n");
-    for (cfm::Index width : {32, 64, 128}) compare(graph, width);
-    benchmark::Initialize(&argc, argv);
-    benchmark::RunSpecifiedBenchmarks();
+  return bench::races(argc, argv, [](bench::Races& races) {
+    race_graph(races, "circuit", bench::circuit_graph(1000000));
+    race_graph(races, "power law", bench::power_law_graph(20, 7800000));
   });
 }

@@ -27,6 +27,86 @@ TEST_CASE("aggregate: gradients") {
                   {random({6, 3}, 1), random({7}, 2)});
 }
 
+TEST_CASE("aggregate: gradients against the edges, of dots by edge, by type of edge, of edges added") {
+  for (const Neighbours& graph : {fanins_of(example()), fanouts_of(example())}) {
+    check_gradients(
+        [&](const std::vector<Var>& v) {
+          return std::vector<Var>{aggregate_sum(graph, v[0]), aggregate_mean(graph, v[0]),
+                                  aggregate_max(graph, v[0]), aggregate_min(graph, v[0])};
+        },
+        {spread({6, 3}, 1)});
+    check_gradients([&](const std::vector<Var>& v) { return aggregate_sum(graph, v[0], v[1]); },
+                    {random({6, 3}, 1), random({7}, 2)});
+    check_gradients([&](const std::vector<Var>& v) { return edge_dot(graph, v[0], v[1]); },
+                    {random({6, 3}, 1), random({6, 3}, 2)});
+    check_gradients(
+        [&](const std::vector<Var>& v) { return aggregate_relu_sum(graph, v[0], v[1]); },
+        {spread({6, 3}, 1), random({7, 3}, 2, 0, 0.1)});
+  }
+  const Graph typed = Graph::from_csr(example().fanins().offsets, example().fanins().columns,
+                                      std::vector<std::uint8_t>{0, 2, 1, 1, 0, 2, 0});
+  for (const Neighbours& graph : {fanins_of(typed), fanouts_of(typed)}) {
+    const Relations relations(graph, 3);
+    check_gradients(
+        [&](const std::vector<Var>& v) {
+          return std::vector<Var>{aggregate_sum(relations, v[0]), aggregate_mean(relations, v[0])};
+        },
+        {random({6, 2}, 1)});
+  }
+}
+
+// The dense form: y = A x with A[v][u] the sum of the weights of edges by which v hears u.
+TEST_CASE("aggregate: equals products with dense matrices, in both directions and by type") {
+  Rng rng(5);
+  for (Index width = 1; width <= 70; width += width < 10 ? 1 : 7) {
+    const Index nodes = 9, edges = 30;
+    std::vector<std::int32_t> sources, targets;
+    std::vector<std::uint8_t> types;
+    for (Index e = 0; e < edges; ++e) {
+      sources.push_back(static_cast<std::int32_t>(rng.below(8)));
+      targets.push_back(static_cast<std::int32_t>(rng.below(8)));
+      types.push_back(static_cast<std::uint8_t>(rng.below(2)));
+    }
+    const Graph graph = Graph::from_edges(nodes, sources, targets, types);
+    const Tensor x = random({nodes, width}, 3), w = random({edges}, 4);
+    const Tensor signs = edge_values(graph, {1, -1}, DType::f64);
+    for (const Neighbours& seen : {fanins_of(graph), fanouts_of(graph)}) {
+      const auto dense = [&](const auto& factor) {
+        Tensor out = Tensor::zeros({nodes, width}, DType::f64);
+        const auto y = out.view<double, 2>();
+        const auto in = std::as_const(x).view<double, 2>();
+        const CsrView rows = graph.fanins();
+        for (Index v = 0; v < nodes; ++v)
+          for (Index e = rows.offsets[static_cast<std::size_t>(v)];
+               e < rows.offsets[static_cast<std::size_t>(v) + 1]; ++e) {
+            const Index u = rows.columns[static_cast<std::size_t>(e)];
+            const Index to = seen.against_edges() ? u : v, from = seen.against_edges() ? v : u;
+            for (Index c = 0; c < width; ++c) y(to, c) += factor(e) * in(from, c);
+          }
+        return out;
+      };
+      const auto near = [&](const Tensor& a, const Tensor& b) {
+        double worst = 0;
+        const auto p = a.contiguous().reshape({a.size()}), q = b.contiguous();
+        for (Index i = 0; i < a.size(); ++i)
+          worst = std::max(worst, std::abs(p.span<double>()[static_cast<std::size_t>(i)] -
+                                           q.span<double>()[static_cast<std::size_t>(i)]));
+        CHECK(worst < 1e-12);
+      };
+      const auto at = [](const Tensor& t, Index e) {
+        return t.span<double>()[static_cast<std::size_t>(e)];
+      };
+      near(aggregate_sum(seen, x, w).value(), dense([&](Index e) { return at(w, e); }));
+      near(aggregate_sum(seen, x, signs).value(), dense([&](Index e) { return at(signs, e); }));
+      const Tensor typed = aggregate_sum(Relations(seen, 2), x).value();
+      for (Index t = 0; t < 2; ++t)
+        near(typed.slice(1, t * width, (t + 1) * width), dense([&](Index e) {
+               return graph.edge_types()[static_cast<std::size_t>(e)] == t ? 1.0 : 0.0;
+             }));
+    }
+  }
+}
+
 TEST_CASE("aggregate: no edges, no nodes, no width") {
   const Graph empty =
       Graph::from_edges(3, std::vector<std::int32_t>{}, std::vector<std::int32_t>{});
@@ -58,7 +138,7 @@ TEST_CASE("aggregate: the same bits for any number of threads") {
     ThreadLimit limit(threads);
     return limit.run([&] {
       std::vector<Tensor> out;
-      for (auto f : {static_cast<Var (*)(const Graph&, const Var&)>(aggregate_sum), &aggregate_mean,
+      for (auto f : {static_cast<Var (*)(const Neighbours&, const Var&)>(aggregate_sum), &aggregate_mean,
                      &aggregate_max}) {
         Tape tape;
         tape.backward(f(graph, tape.leaf(x)), dy);

@@ -51,3 +51,49 @@ TEST_CASE("edge_attention: gradients of every score, both directions, features o
          random({e, 2, 4}, 5)});
   }
 }
+
+TEST_CASE("edge_attention: gradients where a node has more edges than wait in cache") {
+  const Graph graph = attention_graph(150);
+  for (const Neighbours& seen : {fanins_of(graph), fanouts_of(graph)})
+    check_gradients(
+        [&](const std::vector<Var>& v) {
+          return std::vector<Var>{
+              edge_attention(seen, v[0], v[1], v[2], DotScore{0.7}),
+              edge_attention(seen, v[0], v[1], v[2], LeakyDotScore{0.2}, {.weight = v[3]})};
+        },
+        {random({7, 2, 2}, 1), random({7, 2, 2}, 2), random({7, 2, 3}, 3), random({2, 2}, 4)});
+}
+
+TEST_CASE("edge_attention: equal scores are the mean, one neighbour is that neighbour") {
+  const Graph graph = attention_graph(100);
+  const Tensor zero = Tensor::zeros({7, 2}, DType::f64), v = random({7, 2, 3}, 1);
+  const Tensor y = edge_attention(graph, zero, zero, v, AdditiveScore{}).value();
+  const auto got = y.view<double, 3>();
+  const auto in = v.view<double, 3>();
+  const CsrView rows = graph.fanins();
+  double worst = 0;
+  for (Index n = 0; n < 7; ++n)
+    for (Index c = 0; c < 3; ++c) {
+      double sum = 0;
+      for (std::int32_t u : rows[n]) sum += in(u, 1, c);
+      const auto degree = static_cast<double>(rows[n].size());
+      worst = std::max(worst, std::abs(got(n, 1, c) - (degree > 0 ? sum / degree : 0)));
+    }
+  CHECK(worst < 1e-12);
+}
+
+TEST_CASE("edge_attention: what does not fit is refused") {
+  const Graph graph = attention_graph();
+  const Var q = Tensor::zeros({7, 2}), v = Tensor::zeros({7, 2, 3});
+  CHECK_THROWS_AS(edge_attention(graph, q, q, Tensor::zeros({7, 6}), AdditiveScore{}), ShapeError);
+  CHECK_THROWS_AS(edge_attention(graph, q, q, Tensor::zeros({7, 3, 3}), AdditiveScore{}),
+                  ShapeError);
+  CHECK_THROWS_AS(edge_attention(graph, q, q, Tensor::zeros({6, 2, 3}), AdditiveScore{}),
+                  ShapeError);
+  CHECK_THROWS_WITH_AS(edge_attention(graph, v, v, v, LeakyDotScore{}),
+                       doctest::Contains("LeakyDotScore and no other has a weight"), ShapeError);
+  CHECK_THROWS_AS(edge_attention(graph, q, q, Tensor::zeros({7, 2, 3}, DType::f64), DotScore{}),
+                  TypeError);
+  CHECK_THROWS_AS(edge_attention(graph, q, q, v, DotScore{}, {.factor = Tensor::zeros({8, 2})}),
+                  ShapeError);
+}

@@ -165,3 +165,64 @@ TEST_CASE("aggregate: wrong shapes are reported; the same bits for any number of
     return y;
   });
 }
+
+TEST_CASE("aggregate: factors of edges by their places, and the minimum") {
+  const Index rows = 21, cols = 17;
+  const auto graph = reference::random_csr(rows, cols, 5, 1);
+  std::vector<std::int64_t> origin;
+  const auto turned = reference::transpose(graph, cols, &origin);
+  const Index edges = static_cast<Index>(graph.columns.size());
+  for (Index width : {1, 7, 8, 16, 31, 70}) {
+    const auto x = test::normals<double>(rows * width, 1), w = test::normals<double>(edges, 2);
+    std::vector<double> a(static_cast<std::size_t>(cols * width)), b(a.size()), moved;
+    for (std::int64_t e : origin) moved.push_back(w[static_cast<std::size_t>(e)]);
+    const auto in = matrix_view(x.data(), rows, width);
+    aggregate_sum<double>(turned, in, matrix_view(a.data(), cols, width),
+                          {.edge = vector_view(w.data(), edges), .places = origin});
+    aggregate_sum<double>(
+        turned, in, matrix_view(b.data(), cols, width),
+        {.edge = vector_view(std::as_const(moved).data(), edges)});
+    CHECK(test::same_bits(a, b));
+    auto negated = x;
+    for (double& v : negated) v = -v;
+    std::vector<std::int32_t> least(a.size()), most(a.size());
+    aggregate_min<double>(turned, in, matrix_view(a.data(), cols, width),
+                          matrix_view(least.data(), cols, width));
+    aggregate_max<double>(turned, matrix_view(std::as_const(negated).data(), rows, width),
+                          matrix_view(b.data(), cols, width),
+                          matrix_view(most.data(), cols, width));
+    for (double& v : b) v = v == 0 ? v : -v;
+    CHECK(a == b);
+    CHECK(least == most);
+  }
+  const std::vector<std::int64_t> two(2);
+  std::vector<double> x(static_cast<std::size_t>(rows)), w(static_cast<std::size_t>(edges)),
+      y(static_cast<std::size_t>(cols));
+  CHECK_THROWS_WITH_AS(
+      aggregate_sum<double>(turned, matrix_view(x.data(), rows, 1), matrix_view(y.data(), cols, 1),
+                            {.edge = vector_view(std::as_const(w).data(), edges), .places = two}),
+      doctest::Contains("one place for each of"), Error);
+}
+
+TEST_CASE("aggregate: results too large for the caches are the same as small ones") {
+  const Index rows = 66000, cols = 50, width = 128;
+  const auto graph = reference::random_csr(rows, cols, 3, 1);
+  const auto x = test::normals<float>(cols * width, 1);
+  std::vector<float> room(static_cast<std::size_t>(rows * width + 32), -1);
+  std::vector<float> part(static_cast<std::size_t>(width));
+  float* aligned = room.data();
+  while (reinterpret_cast<std::uintptr_t>(aligned) % 64 != 0) ++aligned;
+  for (float* out : {aligned, aligned + 1}) {
+    aggregate_mean<float>(graph, matrix_view(x.data(), cols, width),
+                          matrix_view(out, rows, width));
+    bool same = true;
+    for (Index v = 0; v < rows; v += v + 600 < rows ? 599 : 1) {
+      const std::span<const std::int64_t> ends(graph.offsets);
+      aggregate_mean<float>(CsrView{ends.subspan(static_cast<std::size_t>(v), 2), graph.columns},
+                            matrix_view(x.data(), cols, width),
+                            matrix_view(part.data(), 1, width));
+      same &= std::memcmp(part.data(), out + v * width, part.size() * sizeof(float)) == 0;
+    }
+    CHECK(same);
+  }
+}

@@ -76,7 +76,8 @@ Var edge_attention(const Neighbours& graph, const Var& q, const Var& k, const Va
             "edge_attention: q, k and v must have the same heads", q, k, v);
   isa_detail::EdgeAttentionTensors dense{
       {isa_detail::edge_matrix(q.value()), isa_detail::edge_matrix(k.value()),
-       isa_detail::edge_matrix(v.value()), Tensor(), isa_detail::edge_matrix(extras.edge_key.value()),
+       isa_detail::edge_matrix(v.value()), Tensor(),
+       isa_detail::edge_matrix(extras.edge_key.value()),
        isa_detail::edge_matrix(extras.edge_value.value()), extras.factor.contiguous()},
       heads};
   if (extras.weight.value().defined())

@@ -117,7 +117,7 @@ Var propagate_vars(const Neighbours& graph, const Message& message, const Reduce
 /// Shapes:  operands [rows, width], or [rows] or [rows, 1] for a number that serves all columns; of
 ///          nodes, nodes, graph.edges(), 1 rows for at_source, at_target, at_edge, everywhere.
 ///          y [nodes, width]; Multi: [nodes, parts * width].
-/// Saved:   the operands, y, and one number a node and column for each StdDev, SoftmaxSum, Max, Min.
+/// Saved:   the operands, y, and a number a node and column for each StdDev, SoftmaxSum, Max, Min.
 /// Order:   the neighbours of a node in the order of the graph; same bits for any threads.
 /// Errors:  TypeError, ShapeError.
 template <class Message, class Reduce, Role... R, class... V>

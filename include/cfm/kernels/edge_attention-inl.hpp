@@ -74,7 +74,7 @@ namespace HWY_NAMESPACE {
 template <class T>
 HWY_INLINE void prefetch_values(const T* row, Index width) {
   constexpr Index line = 64 / Index{sizeof(T)};
-  for (Index i = 0; i < std::min(width, 16 * line); i += line) hwy::Prefetch(row + i);
+  for (Index i = 0; i < std::min(width, 16 * line); i += line) __builtin_prefetch(row + i, 0, 2);
 }
 
 template <class D, class V>
@@ -282,8 +282,12 @@ inline void edge_attention_rows(const detail::EdgeAttentionArgs<T>& a, T* scratc
       for (Index i = 0; i < n; ++i)
         for (Index h = 0; h < heads; ++h) total[h] += s[i * heads + h];
       if (a.log_sum != nullptr && first + n == to)
-        for (Index h = 0; h < heads; ++h)
-          a.log_sum[v * heads + h] = high[h] + std::log(total[h]);
+        each_vector<T>(heads, [&](Index h, Index count) HWY_ATTR {
+          const hn::ScalableTag<T> d;
+          const auto sum = vlog(d, load_some(d, total + h, count));
+          store_some(d, hn::Add(load_some(d, high + h, count), sum), a.log_sum + v * heads + h,
+                     count);
+        });
       if (first + n == to)
         for (Index h = 0; h < heads; ++h) total[h] = T{1} / total[h];
       if (whole)

@@ -198,7 +198,8 @@ void edge_attention_backward(const EdgeRows& rows, const EdgeRows& listeners,
       grads.d_edge_value.stride[0]};
   const Index grain = isa_detail::edge_attention_grain(rows.rows, a);
   // Chunks sum the gradient of the weight on their own; the chunks are added in order.
-  const Index chunks = grads.d_weight.data != nullptr && targets > 0 ? (targets - 1) / grain + 1 : 0;
+  const bool weighted = grads.d_weight.data != nullptr && targets > 0;
+  const Index chunks = weighted ? (targets - 1) / grain + 1 : 0;
   const Scratch<T> partial(chunks * keys);
   std::fill_n(partial.data(), partial.size(), T{0});
   parallel_for(targets, grain, [&](Index begin, Index end) {

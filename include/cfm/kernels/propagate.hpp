@@ -74,7 +74,8 @@ struct LaneOperand {
   Index columns;  // 1 serves them all
 
   const T* row(Index u, Index v, Index e) const {
-    return data + (R == Role::source ? u : R == Role::target ? v : R == Role::edge ? e : 0) * stride;
+    const Index at = R == Role::source ? u : R == Role::target ? v : R == Role::edge ? e : 0;
+    return data + at * stride;
   }
   Batch<T> load(Index u, Index v, Index e, Index c, Index count) const {
     const T* const p = row(u, v, e);
@@ -157,10 +158,12 @@ struct Propagation {
       column_blocks<T>(width, [&, columns = columns](Index c, Index lanes) {
         Lanes state;
         std::array<Batch<T>, count> x;
-        if (from < to) x = load(columns[static_cast<std::size_t>(from)], v, rows.edge(from), c, lanes);
         for (Index i = from; i < to; ++i) {
-          if (i > from)
-            reload<Role::target>(x, columns[static_cast<std::size_t>(i)], v, rows.edge(i), c, lanes);
+          const Index u = columns[static_cast<std::size_t>(i)];
+          if (i == from)
+            x = load(u, v, rows.edge(i), c, lanes);
+          else
+            reload<Role::target>(x, u, v, rows.edge(i), c, lanes);
           state.add(reduce, std::apply(message, x), x, i - from);
         }
         const OutPlace<T> place{out.row(v) + c,

@@ -24,13 +24,16 @@ struct AggregateRows {
   T* out;
   Index out_row;
   Index width;
+  const std::int64_t* places = nullptr;  // the edge of entry e, for edge_scale; null: e
+  bool past = false;                     // writes past the caches: out is aligned, beta 0, no hubs
 };
 
 // Terms summed in registers before they are added to the row: hubs with very many neighbours keep
 // the rounding error of a short sum.
 inline constexpr Index aggregate_block = 256;
-// Edges to look ahead. Measured: 8 to 16 rows are worth 1.2 to 1.7 on random rows.
-inline constexpr Index aggregate_ahead = 14;
+// Edges to look ahead. Measured: 12 to 48 into the second-level cache are alike, and 1.1 to 1.2
+// times as fast as the best distance into the first (bench/spmm.cpp).
+inline constexpr Index aggregate_ahead = 24;
 
 }  // namespace detail
 CFM_NAMESPACE_END
@@ -51,92 +54,141 @@ HWY_BEFORE_NAMESPACE();
 CFM_ISA_NAMESPACE_BEGIN
 namespace HWY_NAMESPACE {
 
+// Asks for the row of the neighbour that is read `ahead` entries later, up to 16 lines of it. Into
+// the second-level cache: the first has too few buffers for misses to hold them all.
 template <class T>
-HWY_INLINE void prefetch_row(const detail::AggregateRows<T>& g, Index edge) {
-  const Index at = edge + detail::aggregate_ahead;
-  if (g.columns == nullptr || at >= g.edges) return;
-  const T* const row = g.x + g.columns[at] * g.x_row;
-  constexpr Index line = 64 / Index{sizeof(T)};
-  const Index lines = std::min<Index>((g.width + line - 1) / line, 8);
-  for (Index l = 0; l < lines; ++l) hwy::Prefetch(row + l * line);
+HWY_INLINE void prefetch_row(const detail::AggregateRows<T>& g, Index edge, Index lines) {
+  const T* const row = g.x + g.columns[std::min(edge + detail::aggregate_ahead, g.edges - 1)] *
+                                 g.x_row;
+  for (Index i = 0; i < lines; ++i)
+    __builtin_prefetch(row + i * (64 / Index{sizeof(T)}), 0, 2);
+}
+template <class T>
+HWY_INLINE Index prefetched_lines(const detail::AggregateRows<T>& g) {
+  if (g.columns == nullptr) return 0;
+  return std::min<Index>(16, (g.width * Index{sizeof(T)} + 63) / 64);
 }
 
-// Columns [c, c + N vectors) of one row; the last vector holds `last` elements.
-template <std::size_t N, class T>
-HWY_INLINE void aggregate_columns(const detail::AggregateRows<T>& g, Index v, Index c, Index last,
-                                  bool prefetch) {
+// acc[..] += the columns from c on of the neighbours of entries [e, end). The last vector holds
+// `last` elements; all of them if Whole.
+template <std::size_t N, bool Whole, class T, class V>
+HWY_INLINE void aggregate_entries(const detail::AggregateRows<T>& g, Index e, Index end, T factor,
+                                  Index c, Index last, V* HWY_RESTRICT acc) {
+  const hn::ScalableTag<T> d;
+  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  const auto load = [&](const T* p, std::size_t i) HWY_ATTR {
+    const T* const at = p + static_cast<Index>(i) * lanes;
+    return Whole || i + 1 < N ? hn::LoadU(d, at) : load_n(d, at, last);
+  };
+  if (g.edge_scale == nullptr && g.column_scale == nullptr && !g.mean) {
+    for (; e < end; ++e) {
+      const T* const row = g.x + (g.columns != nullptr ? g.columns[e] : e) * g.x_row + c;
+      HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Add(acc[i], load(row, i));
+    }
+    return;
+  }
+  for (; e < end; ++e) {
+    const Index u = g.columns != nullptr ? g.columns[e] : e;
+    const T* const row = g.x + u * g.x_row + c;
+    T weight = factor;
+    if (g.edge_scale != nullptr) weight *= g.edge_scale[g.places != nullptr ? g.places[e] : e];
+    if (g.column_scale != nullptr) weight *= g.column_scale[u];
+    const V w = hn::Set(d, weight);
+    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i)
+      acc[i] = hn::MulAdd(w, load(row, i), acc[i]);
+  }
+}
+
+// Columns [c, c + N vectors) of row v.
+template <std::size_t N, bool Whole, class T>
+HWY_INLINE void aggregate_columns(const detail::AggregateRows<T>& g, Index v, Index c,
+                                  Index last) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   T* const out = g.out + v * g.out_row + c;
-  const auto load = [&](const T* p, std::size_t i) HWY_ATTR {
-    const T* const at = p + static_cast<Index>(i) * lanes;
-    return i + 1 < N || last == lanes ? hn::LoadU(d, at) : load_n(d, at, last);
-  };
-  V acc[N];
-  if (g.beta == T{0}) {
-    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Zero(d);
-  } else {
-    const V keep = hn::Set(d, g.beta);
-    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Mul(load(out, i), keep);
-  }
-  V total[N];
-  HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) total[i] = hn::Zero(d);
   const Index begin = g.offsets[v], end = g.offsets[v + 1];
-  const T inverse = g.mean && end > begin ? T{1} / static_cast<T>(end - begin) : T{1};
-  const bool scaled = g.edge_scale != nullptr || g.column_scale != nullptr || g.mean;
-  for (Index e = begin; e < end;) {
+  const T factor = g.mean && end > begin ? T{1} / static_cast<T>(end - begin) : T{1};
+  const bool past = g.past && end - begin <= detail::aggregate_block;
+  Index e = begin;
+  T keep = g.beta;
+  do {  // a block of a hub adds to what the blocks before have written
+    V acc[N];
     const Index stop = std::min(end, e + detail::aggregate_block);
-    for (; e < stop; ++e) {
-      if (prefetch) prefetch_row(g, e);
-      const Index u = g.columns != nullptr ? g.columns[e] : e;
-      const T* const row = g.x + u * g.x_row + c;
-      if (scaled) {
-        T factor = inverse;
-        if (g.edge_scale != nullptr) factor *= g.edge_scale[e];
-        if (g.column_scale != nullptr) factor *= g.column_scale[u];
-        const V w = hn::Set(d, factor);
-        HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i)
-          acc[i] = hn::MulAdd(w, load(row, i), acc[i]);
-      } else {
-        HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Add(acc[i], load(row, i));
-      }
+    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Zero(d);
+    aggregate_entries<N, Whole>(g, e, stop, factor, c, last, acc);
+    e = stop;
+    if (keep != T{0}) {
+      const V old = hn::Set(d, keep);
+      HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i)
+        acc[i] = hn::MulAdd(old,
+                            load_some(d, out + static_cast<Index>(i) * lanes,
+                                      Whole || i + 1 < N ? lanes : last),
+                            acc[i]);
     }
-    if (e < end) {
-      HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) {
-        total[i] = hn::Add(total[i], acc[i]);
-        acc[i] = hn::Zero(d);
-      }
+    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i)
+      put_some(d, acc[i], out + static_cast<Index>(i) * lanes, Whole || i + 1 < N ? lanes : last,
+               past);
+    keep = T{1};
+  } while (e < end);
+}
+
+// Rows [begin, end) of N vectors.
+template <std::size_t N, bool Whole, class T>
+HWY_NOINLINE void aggregate_narrow(const detail::AggregateRows<T> g, Index begin, Index end,
+                                   Index last) {
+  const Index lines = prefetched_lines(g);
+  for (Index v = begin; v < end; ++v) {
+    const Index from = g.offsets[v], to = g.offsets[v + 1];
+    if (lines > 0)
+      for (Index e = from; e < to; ++e) prefetch_row(g, e, lines);
+    if (g.beta == T{1} && from == to) continue;  // nothing to add
+    aggregate_columns<N, Whole>(g, v, 0, last);
+  }
+}
+
+// Rows of any width: 8 vectors at a time, then 4, 2 and 1.
+template <class T>
+HWY_NOINLINE void aggregate_wide(const detail::AggregateRows<T> g, Index begin, Index end) {
+  const Index lanes = lanes_of<T>(), lines = prefetched_lines(g);
+  for (Index v = begin; v < end; ++v) {
+    const Index from = g.offsets[v], to = g.offsets[v + 1];
+    if (lines > 0)
+      for (Index e = from; e < to; ++e) prefetch_row(g, e, lines);
+    if (g.beta == T{1} && from == to) continue;
+    Index c = 0;
+    for (; c + 8 * lanes <= g.width; c += 8 * lanes) aggregate_columns<8, true>(g, v, c, lanes);
+    while (c < g.width) {
+      const Index vectors = (g.width - c + lanes - 1) / lanes;
+      const Index taken = vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
+      const Index last = std::min(lanes, g.width - c - (taken - 1) * lanes);
+      if (taken == 4) aggregate_columns<4, false>(g, v, c, last);
+      else if (taken == 2) aggregate_columns<2, false>(g, v, c, last);
+      else aggregate_columns<1, false>(g, v, c, last);
+      c += taken * lanes;
     }
   }
-  if (end - begin > detail::aggregate_block)
-    HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) acc[i] = hn::Add(total[i], acc[i]);
-  HWY_UNROLL(8) for (std::size_t i = 0; i < N; ++i) {
-    T* const at = out + static_cast<Index>(i) * lanes;
-    if (i + 1 < N || last == lanes) hn::StoreU(acc[i], d, at);
-    else store_n(d, acc[i], at, last);
-  }
+}
+
+template <std::size_t N, class T>
+HWY_INLINE void aggregate_narrow(const detail::AggregateRows<T>& g, Index begin, Index end) {
+  const Index lanes = lanes_of<T>(), last = g.width - (static_cast<Index>(N) - 1) * lanes;
+  if (last == lanes) aggregate_narrow<N, true>(g, begin, end, last);
+  else aggregate_narrow<N, false>(g, begin, end, last);
 }
 
 template <class T>
 inline void aggregate_rows(const detail::AggregateRows<T>& g, Index begin, Index end) {
   const Index lanes = lanes_of<T>();
-  for (Index v = begin; v < end; ++v) {
-    if (g.beta == T{1} && g.offsets[v] == g.offsets[v + 1]) continue;  // nothing to add
-    Index c = 0;
-    while (c < g.width) {  // as many vectors at once as there are, of 8, 4, 2 and 1
-      const Index vectors = (g.width - c + lanes - 1) / lanes;
-      const Index taken = vectors >= 8 ? 8 : vectors >= 4 ? 4 : vectors >= 2 ? 2 : 1;
-      const Index last = std::min(lanes, g.width - c - (taken - 1) * lanes);
-      switch (taken) {
-        case 8: aggregate_columns<8>(g, v, c, last, c == 0); break;
-        case 4: aggregate_columns<4>(g, v, c, last, c == 0); break;
-        case 2: aggregate_columns<2>(g, v, c, last, c == 0); break;
-        default: aggregate_columns<1>(g, v, c, last, c == 0); break;
-      }
-      c += taken * lanes;
-    }
+  switch ((g.width + lanes - 1) / lanes) {
+    case 0: break;
+    case 1: aggregate_narrow<1>(g, begin, end); break;
+    case 2: aggregate_narrow<2>(g, begin, end); break;
+    case 4: aggregate_narrow<4>(g, begin, end); break;
+    case 8: aggregate_narrow<8>(g, begin, end); break;
+    default: aggregate_wide(g, begin, end); break;
   }
+  if (g.past) finish_stores();
 }
 
 // Largest (Sign 1) or smallest (Sign -1) neighbour by column, and which one it was: the first of
@@ -149,6 +201,7 @@ inline void aggregate_extremum(const detail::AggregateRows<T>& g, std::int32_t* 
   using TI = hn::TFromD<decltype(di)>;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   HWY_ALIGN TI ids[hn::MaxLanes(d)];
+  const Index lines = prefetched_lines(g);
   for (Index v = begin; v < end; ++v) {
     for (Index c = 0; c < g.width; c += lanes) {
       const Index count = std::min(lanes, g.width - c);
@@ -159,7 +212,7 @@ inline void aggregate_extremum(const detail::AggregateRows<T>& g, std::int32_t* 
       auto best = hn::Zero(d);
       auto from = hn::Set(di, TI{-1});
       for (Index e = g.offsets[v]; e < g.offsets[v + 1]; ++e) {
-        if (c == 0) prefetch_row(g, e);
+        if (c == 0 && lines > 0) prefetch_row(g, e, lines);
         const Index u = g.columns != nullptr ? g.columns[e] : e;
         const auto x = load(u);
         const auto better = Sign > 0 ? hn::Gt(x, best) : hn::Lt(x, best);
@@ -205,11 +258,11 @@ template <class T>
 inline void edge_dot_rows(const detail::AggregateRows<T>& g, const T* a, Index a_row, Index begin,
                           Index end) {
   const hn::ScalableTag<T> d;
-  const Index lanes = static_cast<Index>(hn::Lanes(d));
+  const Index lanes = static_cast<Index>(hn::Lanes(d)), lines = prefetched_lines(g);
   for (Index v = begin; v < end; ++v) {
     const T* const p = a + v * a_row;
     for (Index e = g.offsets[v]; e < g.offsets[v + 1]; ++e) {
-      prefetch_row(g, e);
+      prefetch_row(g, e, lines);
       const T* const q = g.x + g.columns[e] * g.x_row;
       auto s0 = hn::Zero(d), s1 = hn::Zero(d);
       Index i = 0;

@@ -3,6 +3,7 @@
 
 #include <cfm/exec/parallel.hpp>
 #include <cfm/graph/csr.hpp>
+#include <cfm/kernels/detail/past_cache.hpp>
 #include <cfm/kernels/spmm-inl.hpp>
 #include <cfm/tensor/view.hpp>
 
@@ -11,9 +12,10 @@ CFM_NAMESPACE_BEGIN
 /// Factors of an aggregation. What is left out is 1; beta is how much of the old out stays.
 template <class T>
 struct AggregateScale {
-  View<const T, 1> edge = {};    ///< [edges], in the order of the CSR's columns
+  View<const T, 1> edge = {};    ///< [edges], in the order of the CSR's columns, or by `places`
   View<const T, 1> column = {};  ///< [rows of x], for the neighbour that is read
   T beta = 0;
+  std::span<const std::int64_t> places = {};  ///< where given: entry i has edge factor places[i]
 };
 
 CFM_NAMESPACE_END
@@ -33,6 +35,8 @@ detail::AggregateRows<T> aggregate_args(std::string_view op, const CsrView& grap
   CFM_CHECK(scale.edge.data == nullptr ||
                 (scale.edge.extent[0] == graph.edges() && scale.edge.last_contiguous()),
             concat(op, ": one factor for each of ", graph.edges(), " edges"), scale.edge);
+  CFM_CHECK(scale.places.empty() || std::ssize(scale.places) == graph.edges(),
+            concat(op, ": one place for each of ", graph.edges(), " edges"), scale.places.size());
   CFM_CHECK(scale.column.data == nullptr ||
                 (scale.column.extent[0] == x.rows() && scale.column.last_contiguous()),
             concat(op, ": one factor for each row of x"), scale.column, x);
@@ -41,7 +45,8 @@ detail::AggregateRows<T> aggregate_args(std::string_view op, const CsrView& grap
           scale.column.data,    false,
           scale.beta,           x.data,
           x.stride[0],          out.data,
-          out.stride[0],        x.cols()};
+          out.stride[0],        x.cols(),
+          scale.places.empty() ? nullptr : scale.places.data()};
 }
 
 // Rows of a chunk: by the average number of bytes that a row gathers.
@@ -52,7 +57,8 @@ Index aggregate_grain(const CsrView& graph, Index width) {
 }
 
 template <class T>
-void aggregate(const CsrView& graph, const detail::AggregateRows<T>& args) {
+void aggregate(const CsrView& graph, detail::AggregateRows<T> args) {
+  args.past = args.beta == T{0} && past_cache(args.out, graph.rows(), args.width, args.out_row);
   parallel_for(graph.rows(), aggregate_grain<T>(graph, args.width), [&](Index begin, Index end) {
     CFM_CALL(aggregate_rows)(args, begin, end);
   });
@@ -81,6 +87,22 @@ void aggregate_mean(const CsrView& graph, In<T, 2> x, View<T, 2> out,
   isa_detail::aggregate(graph, args);
 }
 
+namespace isa_detail {
+
+template <int Sign, class T>
+void aggregate_extremum(std::string_view op, const CsrView& graph, In<T, 2> x, View<T, 2> out,
+                        View<std::int32_t, 2> which) {
+  const auto args = aggregate_args<T>(op, graph, x, out, {});
+  CFM_CHECK(which.data == nullptr || (which.rows() == out.rows() && which.cols() == out.cols() &&
+                                      which.last_contiguous()),
+            concat(op, ": which must be shaped like out, rows dense"), which, out);
+  parallel_for(graph.rows(), aggregate_grain<T>(graph, args.width), [&](Index begin, Index end) {
+    CFM_CALL(aggregate_extremum)<Sign>(args, which.data, which.stride[0], begin, end);
+  });
+}
+
+}  // namespace isa_detail
+
 /// out[v, c] = largest x[u, c] over the neighbours u of v; 0 for rows without neighbours.
 ///
 /// Shapes:  x [columns, width], out [rows, width], which [rows, width] or empty; last stride 1.
@@ -89,18 +111,19 @@ void aggregate_mean(const CsrView& graph, In<T, 2> x, View<T, 2> out,
 template <Real T>
 void aggregate_max(const CsrView& graph, In<T, 2> x, View<T, 2> out,
                    View<std::int32_t, 2> which = {}) {
-  const auto args = isa_detail::aggregate_args<T>("aggregate_max", graph, x, out, {});
-  CFM_CHECK(which.data == nullptr || (which.rows() == out.rows() && which.cols() == out.cols() &&
-                                      which.last_contiguous()),
-            "aggregate_max: which must be shaped like out, rows dense", which, out);
-  parallel_for(graph.rows(), isa_detail::aggregate_grain<T>(graph, args.width),
-               [&](Index begin, Index end) {
-                 CFM_CALL(aggregate_extremum)<1>(args, which.data, which.stride[0], begin, end);
-               });
+  isa_detail::aggregate_extremum<1, T>("aggregate_max", graph, x, out, which);
+}
+
+/// out[v, c] = smallest x[u, c] over the neighbours u of v; everything else as aggregate_max, its
+/// gradient too.
+template <Real T>
+void aggregate_min(const CsrView& graph, In<T, 2> x, View<T, 2> out,
+                   View<std::int32_t, 2> which = {}) {
+  isa_detail::aggregate_extremum<-1, T>("aggregate_min", graph, x, out, which);
 }
 
 /// out[u, c] = beta out[u, c] + sum of dy[v, c] over the rows v that chose u: the gradient of
-/// aggregate_max.
+/// aggregate_max and aggregate_min.
 /// Shapes:  transposed is the transpose of its graph with parallel edges side by side (as a stable
 ///          transposition leaves them); dy and which [its rows, width], out [its columns, width].
 template <Real T>

@@ -79,9 +79,9 @@ struct BlockSum {
 };
 
 // A specialisation for each reduction R. While messages come: add(reduce, message, operands, k).
-// After the last: finish(reduce, place, edge_of) writes what came out. In the backward pass, by row:
-// Slopes(reduce, place, dy), then slopes(message, operands, edge) is the derivative of the loss by
-// the variable whose Dual slopes the message and the operands have.
+// After the last: finish(reduce, place, edge_of) writes what came out. In the backward pass, a row:
+// Slopes(reduce, place, dy), then slopes(message, operands, edge) is the derivative of the loss
+// by the variable whose Dual slopes the message and the operands have.
 template <class R, Real T>
 struct ReduceLanes;
 

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""PyTorch, and PyG where it is installed, as peers of graph benchmarks (bench/remote.hpp).
+
+    CFM_BENCH_PEERS="python3 bench/peer_graph.py" build/bench/bench/graph_attention
+
+Forms of a workload: csr is torch.sparse's product, scatter is index_select and index_add_ (what PyG runs without
+torch-sparse), pyg is the layer of torch_geometric without its linear maps.
+ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 hold it to AVX2.
+"""
+import functools
+import json
+import sys
+import time
+import warnings
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
+torch.manual_seed(1)
+
+
+@functools.lru_cache(maxsize=1)
+def graph(path):
+    with open(path, "rb") as file:
+        nodes, edges = numpy.fromfile(file, numpy.int64, 2)
+        offsets = torch.from_numpy(numpy.fromfile(file, numpy.int64, nodes + 1))
+        columns = torch.from_numpy(numpy.fromfile(file, numpy.int32, edges))
+    return offsets, columns
+
+
+@functools.lru_cache(maxsize=1)
+def edge_list(path):
+    offsets, columns = graph(path)
+    targets = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets[1:] - offsets[:-1])
+    return columns.long(), targets
+
+
+def spmm(path, width, form):
+    offsets, columns = graph(path)
+    n = len(offsets) - 1
+    x = torch.rand(n, width)
+    if form == "csr":
+        a = torch.sparse_csr_tensor(offsets.int(), columns, torch.ones(len(columns)), (n, n))
+        return lambda: a @ x
+    sources, targets = edge_list(path)
+    return lambda: torch.zeros(n, width).index_add_(0, targets, x.index_select(0, sources))
+
+
+def spread_softmax(scores, targets, n):
+    index = targets.view(-1, 1).expand_as(scores)
+    high = torch.zeros(n, scores.shape[1]).scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
+    e = (scores - high.index_select(0, targets)).exp()
+    total = torch.zeros(n, scores.shape[1]).index_add(0, targets, e) + 1e-16
+    return e / total.index_select(0, targets)
+
+
+def attention(path, score, heads, width, form, train=False):
+    sources, targets = edge_list(path)
+    n = len(graph(path)[0]) - 1
+    columns = 1 if score == "additive" else width
+    q, k = (torch.randn(n, heads, columns, requires_grad=train) for _ in "qk")
+    v = torch.randn(n, heads, width, requires_grad=train)
+    w = torch.randn(heads, width, requires_grad=train)
+    dy = torch.randn(n, heads, width)
+    inputs = [q, k, v] + ([w] if score == "leaky_dot" else [])
+
+    def scores(a, b):
+        if score == "additive":
+            return F.leaky_relu(a + b, 0.2).squeeze(-1)
+        if score == "leaky_dot":
+            return (F.leaky_relu(a + b, 0.2) * w).sum(-1)
+        return (a * b).sum(-1) / width ** 0.5
+
+    if form == "pyg":
+        from torch_geometric.nn import MessagePassing
+        from torch_geometric.utils import softmax
+
+        class Layer(MessagePassing):
+            def __init__(self):
+                super().__init__(aggr="add", node_dim=0)
+
+            def forward(self, edges):
+                return self.propagate(edges, q=q, k=k, v=v)
+
+            def message(self, q_i, k_j, v_j, index, ptr, size_i):
+                return softmax(scores(q_i, k_j), index, ptr, size_i).unsqueeze(-1) * v_j
+
+        layer, edges = Layer(), torch.stack([sources, targets])
+        forward = lambda: layer(edges)
+    elif form == "scatter":
+        def forward():
+            alpha = spread_softmax(scores(q.index_select(0, targets), k.index_select(0, sources)), targets, n)
+            return torch.zeros(n, heads, width).index_add(0, targets, v.index_select(0, sources) * alpha.unsqueeze(-1))
+    else:
+        raise KeyError(form)
+
+    def run():
+        if not train:
+            with torch.inference_mode():
+                return forward()
+        forward().backward(dy)
+        for x in inputs:
+            x.grad = None
+    return run
+
+
+MAKERS = {"spmm": spmm, "attention": attention}
+
+
+@functools.lru_cache(maxsize=2)
+def made(key):
+    request = json.loads(key)
+    return MAKERS[request.pop("workload")](**request)
+
+
+def main():
+    print("ready PyTorch", torch.__version__.split("+")[0].rsplit(".", 1)[0], flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        repeat = int(request.pop("repeat"))
+        try:
+            run = made(json.dumps(request, sort_keys=True))
+            begin = time.thread_time()
+            for _ in range(repeat):
+                run()
+            print(time.thread_time() - begin, flush=True)
+        except (ImportError, KeyError, TypeError, RuntimeError) as error:
+            print(repr(error), file=sys.stderr)
+            print("none", flush=True)
+
+
+if __name__ == "__main__":
+    main()
