@@ -92,7 +92,7 @@ TEST_CASE("deepgate: all forms and aggregators learn") {
       std::vector<float>{.5f, .5f, .5f, .25f, .75f, .375f, .5f, .1875f, .8125f}, Shape{9});
   const auto train = [&](auto model) {
     const DeepGateGraph g = golden_deepgate_graph(true);
-    Adam optimizer(model, {.learning_rate = 2e-2f});
+    Adam optimizer(model, {.learning_rate = 2e-2});
     float first = 0, last = 0;
     for (int step = 0; step < 40; ++step) {
       Tape tape({.training = true});
