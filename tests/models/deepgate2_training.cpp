@@ -69,7 +69,7 @@ TEST_CASE("deepgate2 training: a small circuit is learned") {
   DeepGate2<> model({.width = 8, .dropout = 0, .reconvergence = true}, Rng(1));
   const DeepGate2Graph g = deepgate2_graph(test::golden_graph(), test::golden_kinds());
   const DeepGate2Targets t = golden_targets();
-  Adam optimizer(model, {.learning_rate = 1e-2f});
+  Adam optimizer(model, {.learning_rate = 1e-2});
   float first = 0, last = 0;
   for (int step = 0; step < 60; ++step) {
     Tape tape({.training = true});
