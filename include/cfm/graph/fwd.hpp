@@ -24,11 +24,16 @@ struct ConnectivityOptions;
 struct ConnectivityPairs;
 struct EditDistance;
 struct EditDistanceOptions;
+struct FaninSlotOptions;
+struct HopFeatureOptions;
+struct LaplacianEigenvectors;
+struct LaplacianOptions;
 struct NeighborSample;
 struct Part;
 struct PartitionOptions;
 struct Reached;
 struct SampleOptions;
+struct ShortestPathOptions;
 struct SourceSupport;
 struct Subgraph;
 
