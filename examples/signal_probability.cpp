@@ -55,6 +55,7 @@ struct Sample {
   std::string name;
   cfm::ExplicitNotGraph net;  // of a batch: the union
   cfm::DeepGate2Graph levels;
+  cfm::DeepGateGraph both_ways;
   cfm::SignedGraph signs;
   Tensor features;
   std::vector<float> probability;
@@ -72,6 +73,7 @@ Sample make_sample(std::string name, std::vector<cfm::ExplicitNotGraph> nets,
   for (const cfm::ExplicitNotGraph& net : nets) graphs.push_back(net.graph);
   s.net.graph = cfm::GraphBatch(graphs).graph();
   s.net.kinds = s.levels.kinds;
+  s.both_ways = cfm::deepgate_graph(s.net);
   s.signs = cfm::signed_graph(s.net);
   s.features = cfm::one_hot(s.net.kinds, 3);
   s.probability = std::move(probability);
@@ -80,8 +82,8 @@ Sample make_sample(std::string name, std::vector<cfm::ExplicitNotGraph> nets,
 
 std::vector<float> simulate(const cfm::Aig& aig, const cfm::ExplicitNotGraph& net,
                             const Options& o) {
-  const auto patterns = cfm::source_patterns(
-      aig, {.patterns = o.patterns, .rng = cfm::Rng(o.common.seed).split(1)});
+  const auto patterns =
+      cfm::source_patterns(aig, {.patterns = o.patterns, .rng = cfm::Rng(o.common.seed).split(1)});
   const auto p = cfm::node_probabilities(net, cfm::signal_probabilities(aig, patterns));
   return {p.begin(), p.end()};
 }
@@ -144,24 +146,21 @@ std::vector<Model> make_models(const Options& o) {
   out.push_back(make_model(
       "DeepGate2",
       std::make_shared<cfm::DeepGate2<>>(cfm::DeepGate2Config{.width = o.width}, rng.split(2)),
-      o.learning_rate,
-      [](const cfm::DeepGate2<>& m, const Sample& s, const Var& tape) {
+      o.learning_rate, [](const cfm::DeepGate2<>& m, const Sample& s, const Var& tape) {
         return cfm::reshape(m.readout_prob(m(s.levels, tape).function), {s.nodes()});
       }));
-  out.push_back(make_model(
-      "DeepGate",
-      std::make_shared<cfm::DeepGate<>>(cfm::DeepGateConfig{.width = o.width, .rounds = o.rounds},
-                                        rng.split(3)),
-      o.learning_rate,
-      [](const cfm::DeepGate<>& m, const Sample& s, const Var& tape) {
-        return cfm::reshape(m.predict(m(cfm::deepgate_graph(s.net), tape)), {s.nodes()});
-      }));
+  out.push_back(
+      make_model("DeepGate",
+                 std::make_shared<cfm::DeepGate<>>(
+                     cfm::DeepGateConfig{.width = o.width, .rounds = o.rounds}, rng.split(3)),
+                 o.learning_rate, [](const cfm::DeepGate<>& m, const Sample& s, const Var& tape) {
+                   return cfm::reshape(m.predict(m(s.both_ways, tape)), {s.nodes()});
+                 }));
   out.push_back(make_model(
       "PolarGate",
       std::make_shared<cfm::PolarGate<>>(
           cfm::PolarGateConfig{.width = 2 * o.width, .negated_minimum = false}, rng.split(4)),
-      o.learning_rate,
-      [](const cfm::PolarGate<>& m, const Sample& s, const Var& tape) {
+      o.learning_rate, [](const cfm::PolarGate<>& m, const Sample& s, const Var& tape) {
         const Var x(s.features);
         return cfm::sigmoid(m(s.signs, tape.tape() ? tape.tape()->input(s.features) : x).logits);
       }));
@@ -216,9 +215,9 @@ std::vector<Circuit> generated(bool test) {
   };
   const auto random = [&](std::size_t inputs, std::size_t ands, std::size_t window,
                           std::uint64_t seed) {
-    add(cfm::concat("random", ands), cfm::random_aig({.inputs = inputs, .ands = ands,
-                                                      .outputs = 16, .window = window},
-                                                     cfm::Rng(seed)));
+    add(cfm::concat("random", ands),
+        cfm::random_aig({.inputs = inputs, .ands = ands, .outputs = 16, .window = window},
+                        cfm::Rng(seed)));
   };
   if (test) {
     add("booth12", cfm::booth_multiplier(12));
@@ -245,11 +244,11 @@ std::vector<Sample> training_batches(const std::vector<Circuit>& circuits, const
   std::vector<std::vector<float>> labels;
   const Index share = (o.cones + std::ssize(circuits) - 1) / std::ssize(circuits);
   for (std::size_t c = 0; c < circuits.size(); ++c)
-    for (const cfm::Cone& cone : cfm::sample_cones(
-             circuits[c].aig, {.cones = share,
-                               .window = {.max_nodes = 600},
-                               .overlap = true,
-                               .rng = cfm::Rng(o.common.seed).split(10 + c)})) {
+    for (const cfm::Cone& cone :
+         cfm::sample_cones(circuits[c].aig, {.cones = share,
+                                            .window = {.max_nodes = 600},
+                                            .overlap = true,
+                                            .rng = cfm::Rng(o.common.seed).split(10 + c)})) {
       nets.push_back(cfm::explicit_not_graph(cone.aig));
       labels.push_back(simulate(cone.aig, nets.back(), o));
     }
@@ -260,7 +259,8 @@ std::vector<Sample> training_batches(const std::vector<Circuit>& circuits, const
   mean_label = sum / count;
   // Circuits are mixed: batch b takes every n-th cone.
   std::vector<Sample> out;
-  const std::size_t batches = std::max<std::size_t>(1, nets.size() / static_cast<std::size_t>(o.batch));
+  const std::size_t batches =
+      std::max<std::size_t>(1, nets.size() / static_cast<std::size_t>(o.batch));
   for (std::size_t b = 0; b < batches; ++b) {
     std::vector<cfm::ExplicitNotGraph> part;
     std::vector<float> p;
@@ -335,7 +335,8 @@ void run(const Options& o) {
       const auto values = p.span<float>();
       row(models[m].name, values, seconds);
       line.push_back(fixed(1e3 * seconds, 1));
-      if (cloud.size() <= m) cloud.push_back({.name = models[m].name, .points = {}, .line = false, .markers = true});
+      if (cloud.size() <= m)
+        cloud.push_back({.name = models[m].name, .points = {}, .line = false, .markers = true});
       const std::size_t every = std::max<std::size_t>(1, values.size() / 300);
       for (std::size_t v = 0; v < values.size(); v += every)
         cloud[m].points.emplace_back(s.probability[v], values[v]);
@@ -350,7 +351,8 @@ void run(const Options& o) {
     if (i >= 2) line.push_back("");
   }
   table.add(line);
-  std::printf("\nMean absolute error of the probability of each AND and NOT, circuits not trained on\n\n");
+  std::printf(
+      "\nMean absolute error of the probability of each AND and NOT, circuits not trained on\n\n");
   table.print();
   std::printf("\n");
   examples::Table costs({"model", "parameters", "s / epoch", "last training loss"});
@@ -364,11 +366,14 @@ void run(const Options& o) {
   std::filesystem::create_directories(o.out);
   const std::string loss = o.out + "/signal_probability_loss.svg";
   const std::string scatter = o.out + "/signal_probability.svg";
-  examples::chart(curves, {.title = "Training on cones", .x_label = "epoch",
-                           .y_label = "mean absolute error", .log_y = true})
+  examples::chart(curves, {.title = "Training on cones",
+                           .x_label = "epoch",
+                           .y_label = "mean absolute error",
+                           .log_y = true})
       .save(loss);
   examples::chart(cloud, {.title = "Gates of circuits that were not trained on",
-                          .x_label = "simulated probability", .y_label = "predicted"})
+                          .x_label = "simulated probability",
+                          .y_label = "predicted"})
       .save(scatter);
   std::printf("\nwrote %s and %s\n", loss.c_str(), scatter.c_str());
   if (!o.common.json.empty()) {
@@ -397,8 +402,7 @@ int main(int argc, char** argv) {
       .add("out", o.out, "FOLDER", "for the pictures (default out)")
       .add_common(o.common);
   return examples::run(args, argc, argv, [&] {
-    if (o.cones < 1 || o.epochs < 1 || o.batch < 1 || o.width < 1 || o.rounds < 1 ||
-        o.patterns < 1)
+    if (o.cones < 1 || o.epochs < 1 || o.batch < 1 || o.width < 1 || o.rounds < 1 || o.patterns < 1)
       throw examples::UsageError("numbers must be at least 1");
     if (o.common.threads < 0 || o.common.threads > 1024)
       throw examples::UsageError("--threads: 0 to 1024");
