@@ -11,6 +11,7 @@
 #endif
 
 #include "blas.hpp"
+#include "ggml.hpp"
 #include "remote.hpp"
 
 namespace {
@@ -121,6 +122,17 @@ void packed(Races& races, const char* name, Index m, Index n, Index k) {
     };
     ours();
     race.ours(ours);
+    if (const cfm::bench::Ggml* const g = cfm::bench::Ggml::library()) {
+      const auto rows = static_cast<std::size_t>(o->a.size());
+      const cfm::Tensor x = cfm::Tensor::from(std::span<const float>(o->a.data(), rows), {m, k});
+      const auto task = std::make_shared<cfm::bench::GgmlTask>(*g, 4 * (size + rows) + 4 * rows);
+      task->product(task->copy(x), task->copy(dense.to(cfm::dtype_of<S>)));
+      task->run();  // it rounds the rows to the type of the weights too
+      const float bound = (sizeof(S) == 2 ? 0.02f : 1e-4f) * std::sqrt(static_cast<float>(k));
+      cfm::bench::verify("ggml", o->ours.data(), task->result(),
+                         static_cast<std::size_t>(o->ours.size()), bound);
+      race.peer("ggml", [task] { task->run(); });
+    }
     add_peers(race, o, m, n, k, true, true);
   });
 }
