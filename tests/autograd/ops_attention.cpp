@@ -160,6 +160,24 @@ struct FloatOnly {
 
 }  // namespace
 
+TEST_CASE("attention: gradients of 16-bit tensors are those of f32, rounded") {
+  const auto gradients = [](DType dtype) {
+    Tape tape;
+    std::vector<Var> in;
+    for (std::uint64_t seed : {1u, 2u, 3u})
+      in.push_back(tape.leaf(random({1, 2, 9, 5}, seed).to(DType::bf16).to(dtype)));
+    const Var out = flash_attention(in[0], in[1], in[2], Causal{}, Alibi::for_heads(2));
+    tape.backward(out, random({1, 2, 9, 5}, 4).to(DType::bf16).to(dtype));
+    std::vector<Tensor> all;
+    for (const Var& x : in) all.push_back(tape.grad(x).to(DType::f32));
+    return all;
+  };
+  const auto want = gradients(DType::f32), got = gradients(DType::bf16);
+  for (std::size_t i = 0; i < 3; ++i)
+    for (Index e = 0; e < want[i].size(); ++e)
+      CHECK(std::abs(got[i].data<float>()[e] - want[i].data<float>()[e]) < 0.02f);
+}
+
 TEST_CASE("attention: a policy without a gradient, and operands without a place for heads") {
   const Var x(random({1, 1, 3, 2}, 1));
   CHECK_THROWS_WITH_AS(flash_attention(x, x, x, AllKeys{}, FloatOnly{}),
@@ -193,12 +211,12 @@ TEST_CASE("attention: the published gradients") {
                  {1.231198505, 1.386279754, 0.725424045, 0.631709395, 0.430795335, 0.246898179}});
 }
 
-TEST_CASE("attention: dropout follows the tape of any operand, a bias that does not fit is refused") {
+TEST_CASE(
+    "attention: dropout follows the tape of any operand, a bias that does not fit is refused") {
   const Tensor q = random({1, 1, 4, 3}, 1), k = random({1, 1, 5, 3}, 2);
   Tape tape({.training = true, .rng = Rng(3)});
   const Var keys = tape.leaf(k);
-  const Var gone =
-      flash_attention(Var(q), keys, keys, AllKeys{}, PlainScores{}, {.dropout = 1.0});
+  const Var gone = flash_attention(Var(q), keys, keys, AllKeys{}, PlainScores{}, {.dropout = 1.0});
   for (const double x : gone.value().span<double>()) CHECK(x == 0);
   const Var large = tape.leaf(random({1, 1, 8, 8}, 4));
   CHECK_THROWS_AS(flash_attention(Var(q), keys, keys, AllKeys{}, large), ShapeError);

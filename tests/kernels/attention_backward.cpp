@@ -12,9 +12,10 @@ std::vector<Tensor> gradients(const Tensor& q, const Tensor& k, const Tensor& v,
   const AttentionResult r = flash_attention_result(q, k, v, mask);
   Tensor dq = Tensor::full(q.shape(), 7, q.dtype()), dk = Tensor::full(k.shape(), 7, q.dtype()),
          dv = Tensor::full(v.shape(), 7, q.dtype());
-  flash_attention_backward<T>({q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), r.out.view<T, 4>(),
-                               r.logsumexp.view<T, 3>(), dout.view<T, 4>()},
-                              dq.view<T, 4>(), dk.view<T, 4>(), dv.view<T, 4>(), mask);
+  flash_attention_backward<T>(
+      {q.view<T, 4>(), k.view<T, 4>(), v.view<T, 4>(), r.out.view<T, 4>(),
+       r.logsumexp.view<cfm::detail::AttentionReal<T>, 3>(), dout.view<T, 4>()},
+      dq.view<T, 4>(), dk.view<T, 4>(), dv.view<T, 4>(), mask);
   return {dq, dk, dv};
 }
 
@@ -43,6 +44,34 @@ TEST_CASE("attention backward: single precision follows double, whose gradients 
       CHECK(worst <= 3e-6 * std::max(1.0, size));
     }
   }
+}
+
+TEST_CASE("attention backward: 16-bit tensors get the rounded gradients of their values") {
+  const auto check = [](DType dtype, auto type, double bound) {
+    using S = decltype(type);
+    const auto rounded = [&](Index heads, Index rows, Index width, unsigned seed) {
+      return test::normals4<float>(1, heads, rows, width, seed).to(dtype);
+    };
+    const Tensor q = rounded(4, 120, 20, 1), k = rounded(2, 410, 20, 2), v = rounded(2, 410, 35, 3),
+                 g = rounded(4, 120, 35, 4);
+    const auto wide = [](const Tensor& t) { return t.to(DType::f32); };
+    const auto want = gradients<float>(wide(q), wide(k), wide(v), wide(g), Causal{});
+    const auto got = gradients<S>(q, k, v, g, Causal{});
+    for (std::size_t i = 0; i < 3; ++i) {
+      REQUIRE(got[i].dtype() == dtype);
+      double worst = 0, size = 0;
+      const Tensor x = wide(got[i]), y = want[i];
+      for (Index e = 0; e < x.size(); ++e) {
+        const double w = y.data<float>()[e];
+        worst = std::max(worst, std::abs(static_cast<double>(x.data<float>()[e]) - w));
+        size = std::max(size, std::abs(w));
+      }
+      CHECK(worst > 0);
+      CHECK(worst <= bound * size);  // the result that the pass reads is rounded too
+    }
+  };
+  check(DType::bf16, bf16{}, 0x1p-7);
+  check(DType::f16, f16{}, 0x1p-10);
 }
 
 TEST_CASE("attention backward: the same bits for any number of threads and any strides") {

@@ -1,5 +1,5 @@
 // The power of two of the attention kernels, over its whole range.
-#include <cfm/kernels/attention-inl.hpp>
+#include <cfm/kernels/exp2_nonpositive-inl.hpp>
 
 #include <bit>
 

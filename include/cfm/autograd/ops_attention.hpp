@@ -30,20 +30,25 @@ inline AttentionDropout tape_dropout(std::initializer_list<const Var*> operands,
 struct SavedAttention {
   Saved q, k, v, out, logsumexp;
 
-  template <class T>
-  AttentionSaved<T> view(const Tensor& dout) const {
-    return {(*q).view<T, 4>(),   (*k).view<T, 4>(),         (*v).view<T, 4>(),
-            (*out).view<T, 4>(), (*logsumexp).view<T, 3>(), dout.view<T, 4>()};
+  template <class S>
+  AttentionSaved<S> view(const Tensor& dout) const {
+    return {(*q).view<S, 4>(),
+            (*k).view<S, 4>(),
+            (*v).view<S, 4>(),
+            (*out).view<S, 4>(),
+            (*logsumexp).view<detail::AttentionReal<S>, 3>(),
+            dout.view<S, 4>()};
   }
-  template <class T, class Mask, class Score>
+  template <class S, class Mask, class Score>
   void backward(Gradients& gradients, const GradSlot (&to)[3], const Tensor& dout, const Mask& mask,
-                const Score& score, const AttentionOptions<T>& options) const {
+                const Score& score,
+                const AttentionOptions<detail::AttentionReal<S>>& options) const {
     Tensor d[3] = {Tensor::empty((*q).shape(), dout.dtype()),
                    Tensor::empty((*k).shape(), dout.dtype()),
                    Tensor::empty((*v).shape(), dout.dtype())};
     if (to[0] < 0 && to[1] < 0 && to[2] < 0) return;
-    flash_attention_backward<T>(view<T>(dout), d[0].view<T, 4>(), d[1].view<T, 4>(),
-                                d[2].view<T, 4>(), mask, score, options);
+    flash_attention_backward<S>(view<S>(dout), d[0].view<S, 4>(), d[1].view<S, 4>(),
+                                d[2].view<S, 4>(), mask, score, options);
     for (std::size_t i = 0; i < 3; ++i) gradients.add(to[i], std::move(d[i]));
   }
 };
@@ -54,15 +59,16 @@ struct SavedAttention {
 /// policies that refer to memory of others (lengths, a bias) must outlive the backward pass.
 /// Shapes:  q [batch, heads, queries, width], k and v [batch, kv heads, keys, ..].
 /// Saved:   q, k, v, the result and its logsumexp: no matrix of scores, no dropout mask.
-/// Errors:  TypeError unless f32 or f64, ShapeError.
+/// Errors:  TypeError unless f32, f64, bf16 or f16, ShapeError.
+/// Order:   gradients of 16-bit tensors are summed in f32 and rounded once.
 template <AttentionMask Mask = AllKeys, class Score = PlainScores>
 requires(!std::convertible_to<Score, Var>) Var
     flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask = {},
                     const Score& score = {}, const AttentionVarOptions& options = {}) {
   static_assert(DifferentiableScore<Score, float> || DifferentiableScore<Score, double>,
                 "flash_attention: this score policy has no gradient");
-  visit_real(q.value().dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
-    if constexpr (!DifferentiableScore<Score, T>)
+  isa_detail::visit_attention(q.value().dtype(), [&]<class S>(std::type_identity<S>) {
+    if constexpr (!DifferentiableScore<Score, detail::AttentionReal<S>>)
       throw_error<TypeError>("flash_attention: the score policy has no gradient in ",
                              q.value().dtype());
   });
@@ -76,9 +82,10 @@ requires(!std::convertible_to<Score, Var>) Var
                 [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), saved = std::move(saved), mask,
                  score, scale = options.scale, dropout](Gradients& gradients, const Tensor& dy) {
                   const Tensor dout = isa_detail::dense_rows_of(dy);
-                  visit_real(dy.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
+                  isa_detail::visit_attention(dy.dtype(), [&]<class S>(std::type_identity<S>) {
+                    using T = detail::AttentionReal<S>;
                     if constexpr (DifferentiableScore<Score, T>)
-                      saved.backward<T>(gradients, {to_q, to_k, to_v}, dout, mask, score,
+                      saved.backward<S>(gradients, {to_q, to_k, to_v}, dout, mask, score,
                                         {.scale = static_cast<T>(scale), .dropout = dropout});
                   });
                 });

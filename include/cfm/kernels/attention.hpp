@@ -108,8 +108,9 @@ void flash_attention(In<S, 4> q, In<S, 4> k, In<S, 4> v, View<S, 4> out, const M
       options.dropout};
   const Index rows = heads / kv_heads * queries, units = batch * kv_heads;
   // Long blocks pack keys less often, short ones share the work better. Neither shows in results.
-  constexpr Index some = detail::attention_rows;
-  const Index share = units * rows / (16 * some), most = (share >= 2 ? 4 : share >= 1 ? 2 : 1) * some;
+  const Index tasks = units * rows / detail::attention_rows;
+  const Index factor = tasks >= 32 ? 4 : tasks >= 16 ? 2 : 1;
+  const Index most = factor * detail::attention_rows;
   const Index blocks = (rows + most - 1) / most;
   // The last blocks of a causal mask are the longest: they begin first.
   parallel_for(units * blocks, 1, [&](Index begin, Index end) {

@@ -66,9 +66,14 @@ detail::AttentionBack<T> attention_back(const AttentionSaved<S>& s,
       }
   });
   check_dropout(options.dropout);
-  return {{s.q, widen}, {s.k, widen}, {s.v, widen},
-          g,            s.logsumexp,  dots,
-          scale_or_default(options.scale, s.q.extent[3]), options.dropout};
+  return {{s.q, widen},
+          {s.k, widen},
+          {s.v, widen},
+          g,
+          s.logsumexp,
+          dots,
+          scale_or_default(options.scale, s.q.extent[3]),
+          options.dropout};
 }
 
 }  // namespace isa_detail

@@ -50,8 +50,9 @@ void attention_bias_rows(const detail::AttentionBack<T>& call, const Mask& mask,
 ///          the size of the scores beside dbias. Parallel over what the bias tells apart: batches,
 ///          heads, blocks of 96 queries.
 template <AttentionElement S, AttentionMask Mask = AllKeys, class T = detail::AttentionReal<S>>
-void attention_bias_backward(const AttentionSaved<S>& saved, std::type_identity_t<In<T, 4>> bias, std::type_identity_t<View<T, 4>> dbias,
-                             const Mask& mask = {}, const std::type_identity_t<AttentionOptions<T>>& options = {}) {
+void attention_bias_backward(const AttentionSaved<S>& saved, std::type_identity_t<In<T, 4>> bias,
+                             std::type_identity_t<View<T, 4>> dbias, const Mask& mask = {},
+                             const std::type_identity_t<AttentionOptions<T>>& options = {}) {
   const Index batch = saved.q.extent[0], heads = saved.q.extent[1], queries = saved.q.extent[2];
   const Index want[4] = {batch, heads, queries, saved.k.extent[2]};
   isa_detail::check_saved(saved);
@@ -72,7 +73,8 @@ void attention_bias_backward(const AttentionSaved<S>& saved, std::type_identity_
   };
   parallel_for(bias.extent[0] * bias.extent[1] * blocks, 1, [&](Index begin, Index end) {
     detail::AttentionBackRoom<T> room(saved.q.extent[3], saved.v.extent[3],
-                                            CFM_CALL(gemm_width)(detail::Gemm<T>{}), !std::is_same_v<S, T>);
+                                      CFM_CALL(gemm_width)(detail::Gemm<T>{}),
+                                      !std::is_same_v<S, T>);
     for (Index i = begin; i < end; ++i) {
       const Index b0 = i / blocks / bias.extent[1], h0 = i / blocks % bias.extent[1];
       const Index first = i % blocks * most, last = all_queries ? queries : first + most;

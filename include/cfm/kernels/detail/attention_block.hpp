@@ -91,7 +91,7 @@ class AttentionQueries {
   template <class Mask>
   AttentionQueries(const detail::AttentionOperand<T>& q, const detail::AttentionOperand<T>& k,
                    const Mask& mask, Index batch, Index kv_head, Index first, Index rows)
-      : tile_(CFM_CALL(attention_tile_queries)<T>()),
+      : tile_(CFM_CALL(attention_tile_queries) < T > ()),
         rows_(rows),
         first_{batch, first % q.extent[2], q.extent[2], k.extent[2],
                kv_head * (q.extent[1] / k.extent[1]) + first / q.extent[2]} {
@@ -208,8 +208,8 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       if (!visible.sees(from, to)) continue;
       const Index n = q.places(tile, places), r0 = q.row(tile);
       detail::KeyPart parts[detail::attention_parts];
-      const Index count = detail::visible_parts(
-          mask, n, places, q.first_seen(visible, from, panel), visible.last(from, to), parts);
+      const Index count = detail::visible_parts(mask, n, places, q.first_seen(visible, from, panel),
+                                                visible.last(from, to), parts);
       if (count == 0) continue;
       detail::AttentionTile<T> t{n,
                                  0,
@@ -259,8 +259,7 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
       if (narrow) call.out.convert(from, to, v_width);
       if (call.logsumexp.data != nullptr)
         call.logsumexp(batch, places[i].head, places[i].query) =
-            sums[r] == T{0} ? -std::numeric_limits<T>::infinity()
-                            : largest[r] + std::log(sums[r]);
+            sums[r] == T{0} ? -std::numeric_limits<T>::infinity() : largest[r] + std::log(sums[r]);
     }
 }
 

@@ -53,11 +53,11 @@ struct AttentionBackRoom {
         wide(convert ? keys * std::max(width, v_width) : 0) {}
 
   Index columns, v_columns;
-  Scratch<T> k_across, v_across, k;      // packed
-  Scratch<T> q, g, q_panels, g_panels;   // queries and gradients of their results, packed
-  Scratch<T> p, dp;                      // [rows][attention_row]
-  Scratch<T> dk, dv;                     // [keys][columns]
-  Scratch<T> wide;                       // converted rows
+  Scratch<T> k_across, v_across, k;     // packed
+  Scratch<T> q, g, q_panels, g_panels;  // queries and gradients of their results, packed
+  Scratch<T> p, dp;                     // [rows][attention_row]
+  Scratch<T> dk, dv;                    // [keys][columns]
+  Scratch<T> wide;                      // converted rows
 };
 
 }  // namespace detail
@@ -288,7 +288,7 @@ void attention_head_back(const detail::AttentionBack<T>& call, const Mask& mask,
         std::min(side, (keys - wave + detail::attention_keys - 1) / detail::attention_keys);
     parallel_for(blocks, 1, [&](Index begin, Index end) {
       const detail::AttentionBackRoom<T> room(width, call.v.extent[3], panel,
-                                                call.k.convert != nullptr);
+                                              call.k.convert != nullptr);
       for (Index i = begin; i < end; ++i) {
         const Index from = wave + i * detail::attention_keys;
         const Index block = std::min(detail::attention_keys, keys - from);
