@@ -1,5 +1,7 @@
 #include <cfm/kernels/attention_backward.hpp>
 
+#include <cfm/tensor/compare.hpp>
+
 #include "support.hpp"
 
 using namespace cfm;
@@ -116,4 +118,40 @@ TEST_CASE("attention backward: what nobody sees gets zeros, what does not fit is
                        r.out.view<float, 4>(), r.logsumexp.view<float, 3>(), g.view<float, 4>()},
                       wrong.view<float, 4>(), wrong.view<float, 4>(), wrong.view<float, 4>()),
                   ShapeError);
+}
+
+TEST_CASE("attention backward: rope is turned while rows are read, as if it had been before") {
+  const Index sizes[][4] = {{5, 7, 8, 3}, {130, 400, 24, 40}, {1, 1, 2, 1}};
+  for (const auto& z : sizes)
+    for (const RopeLayout layout : {RopeLayout::half_split, RopeLayout::interleaved}) {
+      const Tensor q = test::normals4<double>(2, 4, z[0], z[2], 1),
+                   k = test::normals4<double>(2, 2, z[1], z[2], 2),
+                   v = test::normals4<double>(2, 2, z[1], z[3], 3),
+                   g = test::normals4<double>(2, 4, z[0], z[3], 4);
+      Rope rope{.width = z[2] > 8 ? 10 : 0, .layout = layout, .first = 3, .magnitude = 1.1};
+      Rope late = rope;  // the last query stands where the last key does
+      late.first += z[1] - z[0];
+      const Tensor turned_q = cfm::rope(q, late), turned_k = cfm::rope(k, rope);
+      const AttentionResult want = flash_attention_result(turned_q, turned_k, v, Causal{});
+      const AttentionResult got =
+          flash_attention_result(q, k, v, Causal{}, PlainScores{}, 0, {}, rope);
+      CHECK(allclose(got.out, want.out, {.relative = 0, .absolute = 1e-13}));
+      auto d = gradients<double>(turned_q, turned_k, v, g, Causal{});
+      d[0] = rope_backward(d[0], late);
+      d[1] = rope_backward(d[1], rope);
+      const Tensor* const shapes[] = {&q, &k, &v};
+      std::vector<Tensor> back;
+      for (const Tensor* t : shapes) back.push_back(Tensor::full(t->shape(), 7, DType::f64));
+      const Tensor &out = got.out, &lse = got.logsumexp;
+      flash_attention_backward<double>(
+          {q.view<double, 4>(), k.view<double, 4>(), v.view<double, 4>(), out.view<double, 4>(),
+           lse.view<double, 3>(), g.view<double, 4>()},
+          back[0].view<double, 4>(), back[1].view<double, 4>(), back[2].view<double, 4>(), Causal{},
+          PlainScores{}, {.rope = rope});
+      for (std::size_t i = 0; i < 3; ++i)
+        CHECK(allclose(back[i], d[i], {.relative = 0, .absolute = 1e-11}));
+    }
+  const Tensor q = test::normals4<float>(1, 1, 5, 4, 1), k = test::normals4<float>(1, 1, 3, 4, 2);
+  CHECK_THROWS_WITH_AS(flash_attention_result(q, k, k, AllKeys{}, PlainScores{}, 0, {}, Rope{}),
+                       doctest::Contains("no more queries than keys"), Error);
 }

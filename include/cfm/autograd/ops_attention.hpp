@@ -10,6 +10,7 @@ CFM_NAMESPACE_BEGIN
 struct AttentionVarOptions {
   double scale = 0;    ///< of scores; 0 means 1 / sqrt(width)
   double dropout = 0;  ///< probability of each weight, in training, by the tape's random numbers
+  std::optional<Rope> rope{};  ///< turns queries and keys: see AttentionOptions
 };
 
 CFM_NAMESPACE_END
@@ -75,18 +76,22 @@ requires(!std::convertible_to<Score, Var>) Var
   const Tensor qd = isa_detail::dense_rows_of(q.value()), kd = isa_detail::dense_rows_of(k.value());
   const Tensor vd = isa_detail::dense_rows_of(v.value());
   const AttentionDropout dropout = isa_detail::tape_dropout({&q, &k, &v}, options.dropout);
-  AttentionResult result = flash_attention_result(qd, kd, vd, mask, score, options.scale, dropout);
+  AttentionResult result = flash_attention_result(qd, kd, vd, mask, score, options.scale, dropout,
+                                                  options.rope);
   isa_detail::SavedAttention saved{Saved(qd), Saved(kd), Saved(vd), Saved(result.out),
                                    Saved(result.logsumexp)};
   return record({&q, &k, &v}, std::move(result.out),
                 [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), saved = std::move(saved), mask,
-                 score, scale = options.scale, dropout](Gradients& gradients, const Tensor& dy) {
+                 score, scale = options.scale, dropout,
+                 rope = options.rope](Gradients& gradients, const Tensor& dy) {
                   const Tensor dout = isa_detail::dense_rows_of(dy);
                   isa_detail::visit_attention(dy.dtype(), [&]<class S>(std::type_identity<S>) {
                     using T = detail::AttentionReal<S>;
                     if constexpr (DifferentiableScore<Score, T>)
                       saved.backward<S>(gradients, {to_q, to_k, to_v}, dout, mask, score,
-                                        {.scale = static_cast<T>(scale), .dropout = dropout});
+                                        {.scale = static_cast<T>(scale),
+                                         .dropout = dropout,
+                                         .rope = rope});
                   });
                 });
 }
@@ -116,18 +121,19 @@ Var flash_attention(const Var& q, const Var& k, const Var& v, const Mask& mask, 
       visit_real(q.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
         return flash_attention_result(qd, kd, vd, mask,
                                       ScoreBias<T>{bias.value().template view<T, 4>()},
-                                      options.scale, dropout);
+                                      options.scale, dropout, options.rope);
       });
   isa_detail::SavedAttention saved{Saved(qd), Saved(kd), Saved(vd), Saved(result.out),
                                    Saved(result.logsumexp)};
   return record(
       {&q, &k, &v, &bias}, std::move(result.out),
       [to_q = q.slot(), to_k = k.slot(), to_v = v.slot(), to_bias = bias.slot(),
-       saved = std::move(saved), bias = Saved(bias), mask, scale = options.scale,
-       dropout](Gradients& gradients, const Tensor& dy) {
+       saved = std::move(saved), bias = Saved(bias), mask, scale = options.scale, dropout,
+       rope = options.rope](Gradients& gradients, const Tensor& dy) {
         const Tensor dout = isa_detail::dense_rows_of(dy);
         visit_real(dy.dtype(), "flash_attention", [&]<class T>(std::type_identity<T>) {
-          const AttentionOptions<T> options_of{.scale = static_cast<T>(scale), .dropout = dropout};
+          const AttentionOptions<T> options_of{
+              .scale = static_cast<T>(scale), .dropout = dropout, .rope = rope};
           const View<const T, 4> b = bias->template view<T, 4>();
           if (gradients.wanted(to_bias)) {
             Tensor dbias = Tensor::empty(bias->shape(), dy.dtype());

@@ -1,6 +1,9 @@
 #pragma once
 /// @file  Flash attention: softmax(q k^T) v without the matrix of scores.
 
+#include <memory>
+#include <optional>
+
 #include <cfm/exec/parallel.hpp>
 #include <cfm/kernels/detail/attention_block.hpp>
 #include <cfm/tensor/tensor.hpp>
@@ -13,6 +16,9 @@ struct AttentionOptions {
   T scale = 0;                 ///< of scores; 0 means 1 / sqrt(width)
   View<T, 3> logsumexp{};      ///< if it has data: log(sum(exp(scores))) [batch, heads, queries]
   AttentionDropout dropout{};  ///< of weights; the logsumexp is that of all of them
+  /// Turns keys and queries as they are read: key j by position rope->first + j, and the last query
+  /// as the last key, so that distances are those of the masks.
+  std::optional<Rope> rope{};
 };
 
 namespace detail {
@@ -48,6 +54,17 @@ T scale_or_default(T scale, Index width) {
   return scale != T{0} ? scale : T{1} / std::sqrt(static_cast<T>(std::max<Index>(1, width)));
 }
 
+// The table of a fused rope, for as many keys; null without.
+template <class T>
+std::shared_ptr<const detail::RopeTable<T>> rope_table(const std::optional<Rope>& rope, Index width,
+                                                       Index queries, Index keys,
+                                                       bool inverse = false) {
+  if (!rope) return nullptr;
+  CFM_CHECK(queries <= keys, "flash_attention: with rope there are no more queries than keys",
+            queries, keys);
+  return std::make_shared<const detail::RopeTable<T>>(*rope, width, keys, inverse);
+}
+
 template <class Mask>
 void check_mask(const Mask& mask) {
   if constexpr (BlockedMask<Mask>)
@@ -74,6 +91,7 @@ void check_mask(const Mask& mask) {
 /// Errors:  ShapeError.
 /// Cost:    2 queries keys (width + v width) operations for what the masks show, by blocks; memory
 ///          for 384 queries and 384 keys a thread.
+/// Errors of a rope: as rope(); Error if there are more queries than keys.
 /// Source:  T. Dao, "FlashAttention-2", ICLR 2024, algorithm 1.
 template <AttentionElement S, AttentionMask Mask = AllKeys, class Score = PlainScores>
 requires ScorePolicy<Score, detail::AttentionReal<S>>
@@ -102,10 +120,13 @@ void flash_attention(In<S, 4> q, In<S, 4> k, In<S, 4> v, View<S, 4> out, const M
   isa_detail::check_mask(mask);
   if (batch * heads * queries == 0) return;
   constexpr auto widen = isa_detail::conversion<S, T>(), narrow = isa_detail::conversion<T, S>();
-  const detail::AttentionCall<T> call{
+  detail::AttentionCall<T> call{
       {q, widen},     {k, widen}, {v, widen},
       {out, narrow},  lse,        isa_detail::scale_or_default(options.scale, q.extent[3]),
       options.dropout};
+  const auto table = isa_detail::rope_table<T>(options.rope, q.extent[3], queries, k.extent[2]);
+  call.q = call.q.turning(table.get(), k.extent[2] - queries);
+  call.k = call.k.turning(table.get(), 0);
   const Index rows = heads / kv_heads * queries, units = batch * kv_heads;
   // Long blocks pack keys less often, short ones share the work better. Neither shows in results.
   const Index tasks = units * rows / detail::attention_rows;
@@ -133,7 +154,8 @@ struct AttentionResult {
 template <AttentionMask Mask = AllKeys, class Score = PlainScores>
 AttentionResult flash_attention_result(const Tensor& q, const Tensor& k, const Tensor& v,
                                        const Mask& mask = {}, const Score& score = {},
-                                       double scale = 0, const AttentionDropout& dropout = {}) {
+                                       double scale = 0, const AttentionDropout& dropout = {},
+                                       const std::optional<Rope>& rope = {}) {
   CFM_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
             "flash_attention: q, k and v must have one type", q, k, v, q.dtype());
   CFM_CHECK(q.rank() == 4 && k.rank() == 4 && v.rank() == 4,
@@ -149,7 +171,8 @@ AttentionResult flash_attention_result(const Tensor& q, const Tensor& k, const T
                          mask, score,
                          AttentionOptions<T>{.scale = static_cast<T>(scale),
                                              .logsumexp = result.logsumexp.view<T, 3>(),
-                                             .dropout = dropout});
+                                             .dropout = dropout,
+                                             .rope = rope});
     } else {
       throw_error<TypeError>("flash_attention: the score policy does not take ", q.dtype());
     }

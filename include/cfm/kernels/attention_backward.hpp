@@ -66,14 +66,19 @@ detail::AttentionBack<T> attention_back(const AttentionSaved<S>& s,
       }
   });
   check_dropout(options.dropout);
-  return {{s.q, widen},
-          {s.k, widen},
-          {s.v, widen},
-          g,
-          s.logsumexp,
-          dots,
-          scale_or_default(options.scale, s.q.extent[3]),
-          options.dropout};
+  const Index keys = s.k.extent[2];
+  detail::AttentionBack<T> back{{s.q, widen},
+                                {s.k, widen},
+                                {s.v, widen},
+                                g,
+                                s.logsumexp,
+                                dots,
+                                scale_or_default(options.scale, s.q.extent[3]),
+                                options.dropout,
+                                rope_table<T>(options.rope, s.q.extent[3], queries, keys)};
+  back.q = back.q.turning(back.rope.get(), keys - queries);
+  back.k = back.k.turning(back.rope.get(), 0);
+  return back;
 }
 
 }  // namespace isa_detail
@@ -107,6 +112,11 @@ void flash_attention_backward(const AttentionSaved<S>& saved, View<S, 4> dq, Vie
   const auto call = isa_detail::attention_back(s, options, dots.data());
   const Index kv_heads = s.k.extent[1], units = s.q.extent[0] * kv_heads;
   constexpr auto narrow = isa_detail::conversion<T, S>();
+  const auto table = isa_detail::rope_table<T>(options.rope, s.q.extent[3], s.q.extent[2],
+                                               s.k.extent[2], true);
+  const auto dq_rows = detail::AttentionOperand<T>(dq, narrow).turning(
+      table.get(), s.k.extent[2] - s.q.extent[2]);
+  const auto dk_rows = detail::AttentionOperand<T>(dk, narrow).turning(table.get(), 0);
   constexpr Index wanted = 8;  // pieces of work
   const Index blocks = (s.k.extent[2] + detail::attention_keys - 1) / detail::attention_keys;
   const Index side =
@@ -114,7 +124,7 @@ void flash_attention_backward(const AttentionSaved<S>& saved, View<S, 4> dq, Vie
   parallel_for(units, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i)
       isa_detail::attention_head_back<T>(call, mask, score, i / kv_heads, i % kv_heads, side,
-                                         {dq, narrow}, {dk, narrow}, {dv, narrow});
+                                         dq_rows, dk_rows, {dv, narrow});
   });
 }
 

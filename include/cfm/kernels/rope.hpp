@@ -104,10 +104,72 @@ class RopeAngles {
   bool begun_ = false;
 };
 
+// The elements of a row of `width` that turn.
+inline Index check_rope(const Rope& options, Index width) {
+  const Index turned = options.width == 0 ? width : options.width;
+  CFM_CHECK(turned >= 0 && turned % 2 == 0 && turned <= width,
+            concat("rope: turns an even number of elements of a row of ", width, ", not ", turned));
+  CFM_CHECK(options.scale > 0 && options.base > 0, "rope: base and scale must be positive",
+            options.base, options.scale);
+  CFM_CHECK(
+      options.frequencies.empty() || static_cast<Index>(options.frequencies.size()) == turned / 2,
+      "rope: one frequency a pair", options.frequencies.size(), turned / 2);
+  return turned;
+}
+
+// Cosines and sines of positions options.first, options.first + 1, ... for kernels that turn rows
+// while they read or write them.
+template <class T>
+class RopeTable {
+ public:
+  RopeTable(const Rope& options, Index width, Index rows, bool inverse = false)
+      : width_(check_rope(options, width)),
+        interleaved_(options.layout == RopeLayout::interleaved),
+        size_(interleaved_ ? width_ : width_ / 2),
+        tables_(2 * size_ * rows) {
+    parallel_for(rows, 256, [&](Index begin, Index end) {
+      RopeAngles angles(options, width_, inverse, end - begin);
+      for (Index r = begin; r < end; ++r)
+        angles(options.first + r, tables_.data() + 2 * size_ * r,
+               tables_.data() + 2 * size_ * r + size_);
+    });
+  }
+
+  bool interleaved() const { return interleaved_; }
+  Index pairs() const { return width_ / 2; }
+  const T* cosine(Index row) const { return tables_.data() + 2 * size_ * row; }
+  const T* sine(Index row) const { return cosine(row) + size_; }
+
+ private:
+  Index width_;
+  bool interleaved_;
+  Index size_;
+  Scratch<T> tables_;
+};
+
 }  // namespace detail
 CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
+namespace isa_detail {
+
+// One row of `width` elements, its table given. `to` may be `from`.
+template <class T>
+void turn_row(bool interleaved, Index pairs, Index width, const T* from, const T* cosine,
+              const T* sine, T* to) {
+  if (interleaved)
+    CFM_CALL(rope_interleaved)(pairs, from, cosine, sine, to);
+  else
+    CFM_CALL(rope_half_split)(pairs, from, cosine, sine, to);
+  if (to != from) std::copy(from + 2 * pairs, from + width, to + 2 * pairs);
+}
+
+template <class T>
+void turn_row(const detail::RopeTable<T>& table, Index row, Index width, const T* from, T* to) {
+  turn_row(table.interleaved(), table.pairs(), width, from, table.cosine(row), table.sine(row), to);
+}
+
+}  // namespace isa_detail
 
 /// Every row of x turned to its position: options.first + row, or positions(batch, row). `inverse`
 /// turns back, which is the gradient.
@@ -120,16 +182,9 @@ CFM_ISA_NAMESPACE_BEGIN
 template <Real T>
 void rope(In<T, 4> x, View<T, 4> out, const Rope& options, View<const Index, 2> positions = {},
           bool inverse = false) {
-  const Index width = options.width == 0 ? x.extent[3] : options.width, rows = x.extent[2];
+  const Index width = detail::check_rope(options, x.extent[3]), rows = x.extent[2];
   CFM_CHECK(x.shape() == out.shape(), "rope: out must be shaped like x", x, out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "rope: rows must be dense", x, out);
-  CFM_CHECK(width >= 0 && width % 2 == 0 && width <= x.extent[3],
-            concat("rope: turns an even number of elements of a row, not ", width), x);
-  CFM_CHECK(options.scale > 0 && options.base > 0, "rope: base and scale must be positive",
-            options.base, options.scale);
-  CFM_CHECK(
-      options.frequencies.empty() || static_cast<Index>(options.frequencies.size()) == width / 2,
-      "rope: one frequency a pair", options.frequencies.size(), width / 2);
   CFM_CHECK(positions.data == nullptr ||
                 (positions.extent[1] == rows &&
                  (positions.extent[0] == 1 || positions.extent[0] == x.extent[0])),
@@ -150,13 +205,9 @@ void rope(In<T, 4> x, View<T, 4> out, const Rope& options, View<const Index, 2> 
         angles(position, cosine.data(), sine.data());
         for (Index b = batch; b < batches; ++b)
           for (Index h = 0; h < x.extent[1]; ++h) {
-            const T* const from = &x(b, h, r, Index{0});
-            T* const to = &out(b, h, r, Index{0});
-            if (options.layout == RopeLayout::half_split)
-              CFM_CALL(rope_half_split)(width / 2, from, cosine.data(), sine.data(), to);
-            else
-              CFM_CALL(rope_interleaved)(width / 2, from, cosine.data(), sine.data(), to);
-            if (to != from) std::copy(from + width, from + x.extent[3], to + width);
+            isa_detail::turn_row<T>(options.layout == RopeLayout::interleaved, width / 2,
+                                    x.extent[3], &x(b, h, r, Index{0}), cosine.data(), sine.data(),
+                                    &out(b, h, r, Index{0}));
           }
       }
     }

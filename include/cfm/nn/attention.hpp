@@ -194,7 +194,14 @@ class MultiHeadAttention {
   /// Self attention.
   template <AttentionMask Mask = AllKeys, class Score = PlainScores>
   Var operator()(const Var& x, const Mask& mask = {}, const Score& score = {}) const {
-    return batched(x, [&](const Var& in) { return attend(heads_of(in), mask, score); });
+    return batched(x, [&](const Var& in) {
+      if constexpr (requires { requires Kernel::fused_rope; }) {
+        check(in, config_.dim, "x");
+        return attend(project(in), mask, score, config_.rope);
+      } else {
+        return attend(heads_of(in), mask, score);
+      }
+    });
   }
 
   /// Cross attention: keys and values are made from `memory`.
@@ -365,8 +372,10 @@ class MultiHeadAttention {
   }
 
   template <class Mask, class Score>
-  Var attend(const Heads& h, const Mask& mask, const Score& score) const {
-    const AttentionVarOptions options{.dropout = config_.dropout};
+  Var attend(const Heads& h, const Mask& mask, const Score& score,
+             const std::optional<RopeConfig>& rope = {}) const {
+    AttentionVarOptions options{.dropout = config_.dropout};
+    if (rope) options.rope = rope->options();
     return out_proj(isa_detail::from_heads(kernel(h.q, h.k, h.v, mask, score, options)));
   }
 

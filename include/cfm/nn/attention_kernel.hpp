@@ -16,6 +16,9 @@ CFM_ISA_NAMESPACE_BEGIN
 /// A kernel of MultiHeadAttention: flash_attention(), memory linear in the positions. A score
 /// policy may be a Var: a bias with a gradient.
 struct FlashAttention {
+  /// It turns rows itself (options.rope). Other kernels get queries and keys that are turned.
+  static constexpr bool fused_rope = true;
+
   template <AttentionMask Mask, class Score>
   Var operator()(const Var& q, const Var& k, const Var& v, const Mask& mask, const Score& score,
                  const AttentionVarOptions& options = {}) const {

@@ -10,18 +10,22 @@
 #include <cfm/kernels/detail/scratch.hpp>
 #include <cfm/kernels/detail/visible_keys.hpp>
 #include <cfm/kernels/half-inl.hpp>
+#include <cfm/kernels/rope.hpp>
 #include <cfm/tensor/view.hpp>
 
 CFM_NAMESPACE_BEGIN
 namespace detail {
 
 // A tensor [batch, heads, positions, width] with dense rows of T, or of a type that `convert` makes
-// T of (an output: that it makes of T). So kernels are compiled for T alone.
+// T of (an output: that it makes of T). So kernels are compiled for T alone. Rows may turn when they
+// are read or written: row i by row `first + i` of a table.
 template <class T>
 struct AttentionOperand {
   std::byte* data = nullptr;
   Index extent[4] = {}, step[3] = {};  // steps in bytes
   void (*convert)(const void* from, void* to, Index n) = nullptr;
+  const RopeTable<T>* turned = nullptr;
+  Index first = 0;
 
   AttentionOperand() = default;
   template <class S>
@@ -31,6 +35,14 @@ struct AttentionOperand {
     for (int d = 0; d < 4; ++d) extent[d] = x.extent[d];
     for (int d = 0; d < 3; ++d) step[d] = x.stride[d] * Index{sizeof(S)};
   }
+
+  AttentionOperand turning(const RopeTable<T>* table, Index from) const {
+    AttentionOperand out = *this;
+    out.turned = table;
+    out.first = from;
+    return out;
+  }
+  bool in_place() const { return convert == nullptr && turned == nullptr; }
 
   void* row(Index batch, Index head, Index i) const {
     return data + batch * step[0] + head * step[1] + i * step[2];
@@ -61,14 +73,20 @@ struct DenseRows {
   Index row;
 };
 
-// Rows from .. from + n of x: where they lie, or converted into `room`.
+// Rows from .. from + n of x: where they lie, or converted and turned into `room`.
 template <class T>
 DenseRows<T> dense_rows(const detail::AttentionOperand<T>& x, Index batch, Index head, Index from,
                         Index n, T* room) {
-  if (x.convert == nullptr)
+  if (x.in_place())
     return {static_cast<const T*>(x.row(batch, head, from)), x.step[2] / Index{sizeof(T)}};
-  for (Index i = 0; i < n; ++i)
-    x.convert(x.row(batch, head, from + i), room + i * x.extent[3], x.extent[3]);
+  for (Index i = 0; i < n; ++i) {
+    const void* const row = x.row(batch, head, from + i);
+    T* const to = room + i * x.extent[3];
+    if (x.convert != nullptr) x.convert(row, to, x.extent[3]);
+    if (x.turned != nullptr)
+      turn_row(*x.turned, x.first + from + i, x.extent[3],
+               x.convert != nullptr ? to : static_cast<const T*>(row), to);
+  }
   return {room, x.extent[3]};
 }
 
@@ -146,7 +164,7 @@ class AttentionQueries {
   }
   void pack(const detail::AttentionOperand<T>& x, T scale, T* tiles_to, T* panels = nullptr) const {
     const Index width = x.extent[3];
-    const detail::Scratch<T> wide(x.convert != nullptr ? rows_ * width : 0);
+    const detail::Scratch<T> wide(x.in_place() ? 0 : rows_ * width);
     const detail::Scratch<const T*> rows(rows_);
     QueryPlace at[detail::attention_most];
     for (Index tile = 0; tile < tiles(); ++tile) {
@@ -154,7 +172,7 @@ class AttentionQueries {
       for (Index r = 0; r < n; ++r)
         rows.data()[r0 + r] =
             dense_rows<T>(x, at[r].batch, at[r].head, at[r].query, 1,
-                          x.convert != nullptr ? wide.data() + (r0 + r) * width : nullptr)
+                          x.in_place() ? nullptr : wide.data() + (r0 + r) * width)
                 .data;
       CFM_CALL(attention_pack_queries)
       (n, width, rows.data() + r0, scale, tiles_to + r0 * ((width + 3) / 4 * 4));
@@ -173,7 +191,6 @@ template <class T, class Mask, class Score>
 void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, const Score& score,
                      Index batch, Index kv_head, Index first, Index rows) {
   const Index keys = call.k.extent[2], width = call.q.extent[3], v_width = call.v.extent[3];
-  const bool wide = call.k.convert != nullptr;
   const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
   const AttentionQueries<T> q(call.q, call.k, mask, batch, kv_head, first, rows);
   const detail::Scratch<T> packed_q(q.packed_size(rows, width));
@@ -185,7 +202,8 @@ void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, con
   const Index padded = q.row(q.tiles());
   const detail::Scratch<T> packed_k(k_columns * width);
   const detail::Scratch<T> packed_v(v_in_place ? 0 : v_columns * block);
-  const detail::Scratch<T> wide_k(wide ? block * width : 0), wide_v(wide ? block * v_width : 0);
+  const detail::Scratch<T> wide_k(call.k.in_place() ? 0 : block * width);
+  const detail::Scratch<T> wide_v(call.v.in_place() ? 0 : block * v_width);
   const detail::Scratch<T> scores(detail::attention_most * detail::attention_row);
   const detail::Scratch<T> state(padded * (v_columns + 2));
   T* const sums = state.data() + padded * v_columns;

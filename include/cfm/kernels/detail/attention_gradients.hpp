@@ -1,6 +1,8 @@
 #pragma once
 /// @file  The backward pass of flash attention for one block of keys: weights are computed again.
 
+#include <memory>
+
 #include <cfm/exec/dual.hpp>
 #include <cfm/kernels/detail/attention_block.hpp>
 
@@ -20,6 +22,7 @@ struct AttentionBack {
   const T* dots;  // [batch, heads, queries]: of dout and out
   T scale;
   AttentionDropout dropout;
+  std::shared_ptr<const RopeTable<T>> rope = nullptr;  // of q and k
 
   Index group() const { return q.extent[1] / k.extent[1]; }
   Index rows() const { return group() * q.extent[2]; }  // queries that share a head of keys
@@ -259,14 +262,15 @@ void attention_keys_back(const detail::AttentionBack<T>& call, const Mask& mask,
   }
 }
 
-// Writes a row of an output, times factor; the row itself changes where it is converted.
+// Writes a row of an output, times factor; the row itself changes where it is converted or turned.
 template <class T>
 void write_row(const detail::AttentionOperand<T>& out, Index batch, Index head, Index i, T factor,
                T* from) {
   void* const to = out.row(batch, head, i);
-  const bool narrow = out.convert != nullptr;
-  CFM_CALL(scaled_row)(out.extent[3], factor, from, narrow ? from : static_cast<T*>(to));
-  if (narrow) out.convert(from, to, out.extent[3]);
+  T* const target = out.convert != nullptr ? from : static_cast<T*>(to);
+  CFM_CALL(scaled_row)(out.extent[3], factor, from, out.in_place() ? target : from);
+  if (out.turned != nullptr) turn_row<T>(*out.turned, out.first + i, out.extent[3], from, target);
+  if (out.convert != nullptr) out.convert(from, to, out.extent[3]);
 }
 
 // All that one head of keys takes part in. Blocks of keys run side by side, `side` of them, each
@@ -288,7 +292,7 @@ void attention_head_back(const detail::AttentionBack<T>& call, const Mask& mask,
         std::min(side, (keys - wave + detail::attention_keys - 1) / detail::attention_keys);
     parallel_for(blocks, 1, [&](Index begin, Index end) {
       const detail::AttentionBackRoom<T> room(width, call.v.extent[3], panel,
-                                              call.k.convert != nullptr);
+                                              !call.k.in_place() || !call.v.in_place());
       for (Index i = begin; i < end; ++i) {
         const Index from = wave + i * detail::attention_keys;
         const Index block = std::min(detail::attention_keys, keys - from);
