@@ -93,7 +93,9 @@ void race_graph(bench::Races& races, const char* name, const Graph& graph) {
         a->setFromTriplets(entries.begin(), entries.end());
         const auto eigen = [=] { map(theirs).noalias() = *a * map(x); };
         const auto factors = std::make_shared<std::vector<float>>(weights);
-        const auto ours = [=, in = std::as_const(x).view<float, 2>(), to = y.view<float, 2>()] {
+        // Tensors are named in captures: a view keeps nothing alive.
+        const auto ours = [=, out = y, source = x, in = std::as_const(x).view<float, 2>(),
+                           to = y.view<float, 2>()] {
           AggregateScale<float> scale;
           if (weighted) scale.edge = vector_view(std::as_const(*factors).data(), g.edges());
           aggregate_sum<float>(g, in, to, scale);
@@ -109,7 +111,7 @@ void race_graph(bench::Races& races, const char* name, const Graph& graph) {
         race.peer("Eigen", eigen);
         const auto mkl = std::make_shared<MklSparse>(g, weights);
         if (*mkl) {
-          const auto run = [=, to = theirs.data<float>()] {
+          const auto run = [=, out = theirs, to = theirs.data<float>()] {
             (*mkl)(std::as_const(x).data<float>(), to, width);
           };
           run();

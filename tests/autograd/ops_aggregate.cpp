@@ -27,7 +27,7 @@ TEST_CASE("aggregate: gradients") {
                   {random({6, 3}, 1), random({7}, 2)});
 }
 
-TEST_CASE("aggregate: gradients against the edges, of dots by edge, by type of edge, of edges added") {
+TEST_CASE("aggregate: gradients against edges, of dots by edge, by type, with edges added") {
   for (const Neighbours& graph : {fanins_of(example()), fanouts_of(example())}) {
     check_gradients(
         [&](const std::vector<Var>& v) {
@@ -138,7 +138,8 @@ TEST_CASE("aggregate: the same bits for any number of threads") {
     ThreadLimit limit(threads);
     return limit.run([&] {
       std::vector<Tensor> out;
-      for (auto f : {static_cast<Var (*)(const Neighbours&, const Var&)>(aggregate_sum), &aggregate_mean,
+      for (auto f : {static_cast<Var (*)(const Neighbours&, const Var&)>(aggregate_sum),
+                     &aggregate_mean,
                      &aggregate_max}) {
         Tape tape;
         tape.backward(f(graph, tape.leaf(x)), dy);

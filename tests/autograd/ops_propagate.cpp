@@ -152,6 +152,9 @@ TEST_CASE("propagate: what does not fit is refused") {
   CHECK_THROWS_AS(
       propagate(graph, Tensor::zeros({7, 2}), Tensor::zeros({9}, DType::f64), gap), TypeError);
   CHECK_THROWS_WITH_AS(
-      propagate(graph, Tensor::zeros({7, 2}, DType::f64), [](Batch<float> s) { return s; }),
+      propagate(graph, Tensor::zeros({7, 2}, DType::f64),
+                []<class V>(V s) requires(std::same_as<typename V::value_type, float>) {
+                  return s;
+                }),
       doctest::Contains("the message does not take f64"), TypeError);
 }

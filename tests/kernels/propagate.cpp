@@ -117,6 +117,7 @@ TEST_CASE("propagate: what does not fit is refused") {
   CHECK_THROWS_WITH_AS(
       propagate<float>(csr, 1, matrix_view(out.data(), 1, 4), blend, Sum{},
                        at_source(matrix_view(x.data(), 1, 4)),
-                       at_target(matrix_view(x.data(), 1, 2)), at_edge(matrix_view(x.data(), 1, 1))),
+                       at_target(matrix_view(x.data(), 1, 2)),
+                       at_edge(matrix_view(x.data(), 1, 1))),
       doctest::Contains("of 4 columns or 1"), ShapeError);
 }

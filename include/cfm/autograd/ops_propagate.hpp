@@ -33,16 +33,23 @@ inline Tensor reduce_columns(Index rows, Index columns, DType dtype) {
   return columns == 0 ? Tensor() : Tensor::empty({rows, columns}, dtype);
 }
 
+// The message takes N batches, and N duals of them for its derivative.
+template <class Message, class T, class Sequence>
+inline constexpr bool takes_duals = false;
+template <class Message, class T, std::size_t... I>
+inline constexpr bool takes_duals<Message, T, std::index_sequence<I...>> =
+    std::is_invocable_v<const Message&, std::conditional_t<I == I, Dual<T>, T>...>;
 template <class Message, class T, std::size_t N>
 inline constexpr bool any_message =
-    takes_batches<Message, T, std::make_index_sequence<N>>;
+    takes_batches<Message, T, std::make_index_sequence<N>> &&
+    takes_duals<Message, T, std::make_index_sequence<N>>;
 
 template <class Message, class Reduce, Role... R>
 Var propagate_vars(const Neighbours& graph, const Message& message, const Reduce& reduce,
                    const Operand<R, Var>&... operands) {
   constexpr std::size_t count = sizeof...(R);
   static_assert(any_message<Message, float, count> || any_message<Message, double, count>,
-                "propagate: the message must give a Batch of one Batch for each operand");
+                "propagate: the message must take a Batch for each operand, and give one");
   const std::array<const Var*, count> inputs{&operands.value...};
   const DType dtype = inputs[0]->dtype();
   for (const Var* x : inputs)
@@ -129,7 +136,7 @@ Var propagate(const Neighbours& graph, const Message& message, const Reduce& red
 
 /// The usual case: message(source) or message(source, target) of the same x.
 template <class Message, class Reduce = Sum>
-  requires(!detail::is_operand<Reduce>)
+  requires(!detail::is_operand<Reduce> && !std::convertible_to<Message, Var>)
 Var propagate(const Neighbours& graph, const Var& x, const Message& message,
               const Reduce& reduce = {}) {
   if constexpr (isa_detail::any_message<Message, float, 2> ||

@@ -47,7 +47,8 @@ inline constexpr Index attention_edges = 64;
 // Rows of neighbours to look ahead.
 inline constexpr Index attention_ahead = 12;
 
-/// Numbers of working memory of a chunk: scores, their gradients, maxima and sums.
+/// Numbers of working memory of a chunk: scores, their gradients, maxima and sums. Blocks are whole
+/// vectors; they begin as zeros, for what is behind the last score is raised to powers too.
 constexpr Index edge_attention_scratch(Index heads) { return (2 * attention_edges + 2) * heads; }
 
 }  // namespace detail
@@ -118,6 +119,13 @@ HWY_INLINE void block_scores(const detail::EdgeAttentionArgs<T>& a, Index n, con
       return leaky(d, hn::Add(load_some(d, q + c, count), key(c, count)), slope);
     };
     if constexpr (Score == detail::edge_additive) {
+      if (a.heads < lanes_of<T>()) {  // partial stores that are read again at once would wait
+        for (Index h = 0; h < a.heads; ++h) {
+          const T z = q[h] + (e != nullptr ? k[h] + e[h] : k[h]);
+          s[h] = z < T{0} ? z * a.slope : z;
+        }
+        continue;
+      }
       each_vector<T>(a.heads, [&](Index c, Index count) HWY_ATTR {
         store_some(d, both(c, count), s + c, count);
       });
@@ -207,7 +215,7 @@ HWY_INLINE void scale_heads(Index heads, Index width, const T* factor, T* out) {
   }
 }
 
-// s[i][h] = e^(s[i][h] - shift(i)[h])
+// s[i][h] = e^(s[i][h] - shift(i)[h]), and something in what is left of the last vector.
 template <class T, class Shift>
 HWY_INLINE void block_exp(Index n, Index heads, const Shift& shift, T* s) {
   const hn::ScalableTag<T> d;
@@ -215,9 +223,8 @@ HWY_INLINE void block_exp(Index n, Index heads, const Shift& shift, T* s) {
     const T* const m = shift(i);
     for (Index h = 0; h < heads; ++h) s[i * heads + h] -= m[h];
   }
-  each_vector<T>(n * heads, [&](Index c, Index count) HWY_ATTR {
-    store_some(d, vexp(d, load_some(d, s + c, count)), s + c, count);
-  });
+  for (Index c = 0; c < n * heads; c += lanes_of<T>())
+    hn::StoreU(vexp(d, hn::LoadU(d, s + c)), d, s + c);
 }
 
 template <class T>

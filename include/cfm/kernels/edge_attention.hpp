@@ -133,6 +133,13 @@ Index edge_attention_grain(const CsrView& rows, const detail::EdgeAttentionArgs<
                    Index{1} << 18);
 }
 
+template <Real T>
+Scratch<T> edge_attention_memory(Index heads) {
+  Scratch<T> out(detail::edge_attention_scratch(heads));
+  std::fill_n(out.data(), out.size(), T{0});
+  return out;
+}
+
 }  // namespace isa_detail
 
 /// out[v] = sum over the neighbours u of v of softmax(score(q[v], k[u] + edge_key)) factor
@@ -157,7 +164,7 @@ void edge_attention(const EdgeRows& rows, const EdgeAttentionInputs<T>& inputs, 
   a.log_sum = log_sum.data;
   parallel_for(targets, isa_detail::edge_attention_grain(rows.rows, a),
                [&](Index begin, Index end) {
-                 const Scratch<T> scratch(detail::edge_attention_scratch(a.heads));
+                 const Scratch<T> scratch = isa_detail::edge_attention_memory<T>(a.heads);
                  CFM_CALL(edge_attention_rows)<Score::kind>(a, scratch.data(), begin, end);
                });
 }
@@ -203,7 +210,7 @@ void edge_attention_backward(const EdgeRows& rows, const EdgeRows& listeners,
   const Scratch<T> partial(chunks * keys);
   std::fill_n(partial.data(), partial.size(), T{0});
   parallel_for(targets, grain, [&](Index begin, Index end) {
-    const Scratch<T> scratch(detail::edge_attention_scratch(a.heads));
+    const Scratch<T> scratch = isa_detail::edge_attention_memory<T>(a.heads);
     T* const d_weight = chunks == 0 ? nullptr : partial.data() + begin / grain * keys;
     CFM_CALL(edge_attention_targets)<Score::kind>(a, g, scratch.data(), d_weight, begin, end);
   });
@@ -219,7 +226,7 @@ void edge_attention_backward(const EdgeRows& rows, const EdgeRows& listeners,
   a.places = listeners.places.empty() ? nullptr : listeners.places.data();
   parallel_for(sources, isa_detail::edge_attention_grain(listeners.rows, a),
                [&](Index begin, Index end) {
-                 const Scratch<T> scratch(detail::edge_attention_scratch(a.heads));
+                 const Scratch<T> scratch = isa_detail::edge_attention_memory<T>(a.heads);
                  CFM_CALL(edge_attention_sources)<Score::kind>(a, g, scratch.data(), begin, end);
                });
 }
