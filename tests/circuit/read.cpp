@@ -57,10 +57,10 @@ TEST_CASE("read: what gzip wrote is unpacked, told by its bytes") {
        R"("bits":[3]},"y":{"direction":"output","bits":[4]}},"cells":{"c":{"type":"$_AND_",)"
        R"("connections":{"A":[2],"B":[3],"Y":[4]}}}}}})"}};
   Aig first;
-  for (const auto& [name, text] : files) {
-    CAPTURE(name);
-    write_file_atomic(folder / name, packed(text));
-    const Aig aig = read_circuit(folder / name);
+  for (const auto& file : files) {
+    CAPTURE(file.first);
+    write_file_atomic(folder / file.first, packed(file.second));
+    const Aig aig = read_circuit(folder / file.first);
     CHECK(aig.ands() == 1);
     if (first.ands() == 0) first = aig;
     CHECK(aig == first);
