@@ -76,3 +76,20 @@ TEST_CASE("read: what gzip wrote is unpacked, told by its bytes") {
         }).find("the checksum of the data is wrong") != std::string::npos);
   std::filesystem::remove_all(folder);
 }
+
+TEST_CASE("read: in every format, what is written behaves alike and its second text is the first") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    CAPTURE(seed);
+    const Aig aig = test::random_aig(seed, seed % 2 == 0);
+    const std::string bench = format_bench(aig), blif = format_blif(aig),
+                      verilog = format_verilog(aig);
+    const Aig from_bench = parse_bench(bench), from_blif = parse_blif(blif),
+              from_verilog = to_aig(parse_verilog(verilog));
+    CHECK(format_bench(from_bench) == bench);
+    CHECK(format_blif(from_blif) == blif);
+    CHECK(format_verilog(from_verilog) == verilog);
+    CHECK(test::behave_alike(from_bench, from_blif));
+    CHECK(test::behave_alike(from_verilog, from_blif));
+    if (seed % 2 == 0) CHECK(test::behave_alike(from_verilog, aig));
+  }
+}
