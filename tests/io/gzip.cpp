@@ -8,34 +8,34 @@ using namespace cfm;
 
 namespace {
 
-void append(std::vector<std::byte>& out, std::initializer_list<unsigned> bytes) {
+void put_bytes(std::vector<std::byte>& out, std::initializer_list<unsigned> bytes) {
   for (const unsigned b : bytes) out.push_back(static_cast<std::byte>(b));
 }
-void append_little(std::vector<std::byte>& out, std::uint32_t value, int count) {
+void put_little(std::vector<std::byte>& out, std::uint32_t value, int count) {
   for (int i = 0; i < count; ++i) out.push_back(static_cast<std::byte>(value >> (8 * i) & 0xFF));
 }
 
 // A member with one stored block for every 65535 bytes.
 std::vector<std::byte> stored_member(std::string_view text, unsigned flags = 0) {
   std::vector<std::byte> out;
-  append(out, {0x1F, 0x8B, 8, flags, 1, 2, 3, 4, 0, 255});
-  if ((flags & 4) != 0) append(out, {3, 0, 'a', 'b', 'c'});
-  if ((flags & 8) != 0) append(out, {'n', 'a', 'm', 'e', 0});
-  if ((flags & 16) != 0) append(out, {0});
-  if ((flags & 2) != 0) append_little(out, crc32(out) & 0xFFFF, 2);
+  put_bytes(out, {0x1F, 0x8B, 8, flags, 1, 2, 3, 4, 0, 255});
+  if ((flags & 4) != 0) put_bytes(out, {3, 0, 'a', 'b', 'c'});
+  if ((flags & 8) != 0) put_bytes(out, {'n', 'a', 'm', 'e', 0});
+  if ((flags & 16) != 0) put_bytes(out, {0});
+  if ((flags & 2) != 0) put_little(out, crc32(out) & 0xFFFF, 2);
   const auto data = as_bytes(text);
   std::size_t at = 0;
   do {
     const std::size_t n = std::min<std::size_t>(65535, data.size() - at);
     out.push_back(std::byte{at + n == data.size()});
-    append_little(out, static_cast<std::uint32_t>(n), 2);
-    append_little(out, static_cast<std::uint32_t>(~n), 2);
+    put_little(out, static_cast<std::uint32_t>(n), 2);
+    put_little(out, static_cast<std::uint32_t>(~n), 2);
     out.insert(out.end(), data.begin() + static_cast<std::ptrdiff_t>(at),
                data.begin() + static_cast<std::ptrdiff_t>(at + n));
     at += n;
   } while (at < data.size());
-  append_little(out, crc32(data), 4);
-  append_little(out, static_cast<std::uint32_t>(data.size()), 4);
+  put_little(out, crc32(data), 4);
+  put_little(out, static_cast<std::uint32_t>(data.size()), 4);
   return out;
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("gzip: every header field is skipped, members follow each other") {
 TEST_CASE("gzip: what gzip itself wrote") {
   // From printf 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n' | gzip -n: a copy over itself.
   std::vector<std::byte> file;
-  append(file, {0x1F, 0x8B, 8,    0,    0,    0,    0,    0,    0,    3,    0x4B, 0x4C,
+  put_bytes(file, {0x1F, 0x8B, 8,    0,    0,    0,    0,    0,    0,    3,    0x4B, 0x4C,
                 0xC4, 0x0F, 0xB8, 0x00, 0x1B, 0x53, 0x7C, 0xFC, 0x21, 0x00, 0x00, 0x00});
   CHECK(unpacked(file) == std::string(32, 'a') + "\n");
 }
@@ -99,7 +99,7 @@ TEST_CASE("gzip: damage is named with its place") {
 TEST_CASE("gzip: a bomb ends at the limit, in memory of that size") {
   // Fixed codes: 'a', then copies of 258 from one byte back, 13 bits each.
   std::vector<std::byte> bomb;
-  append(bomb, {0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255});
+  put_bytes(bomb, {0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255});
   std::uint64_t bits = 0;
   int held = 0;
   const auto put = [&](std::uint32_t value, int count) {

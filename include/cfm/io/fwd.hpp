@@ -18,6 +18,7 @@ class ZipArchive;
 class ZipWriter;
 enum class JsonKind : std::uint8_t;
 enum class TorchKind : std::uint8_t;
+struct GzipOptions;
 struct JsonDocument;
 struct JsonOptions;
 struct JsonStyle;

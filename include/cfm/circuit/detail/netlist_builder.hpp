@@ -13,7 +13,8 @@ class NetlistBuilder {
  public:
   using Net = Netlist::Net;
 
-  explicit NetlistBuilder(std::size_t limit) : limit_(limit) {
+  // `allowance` is what a file without hierarchy may have for its size, beyond the limit.
+  NetlistBuilder(std::size_t limit, std::size_t allowance) : limit_(limit), allowance_(allowance) {
     for (Net n = 0; n < Netlist::first_net; ++n) driver_.push_back(n);
   }
 
@@ -33,7 +34,7 @@ class NetlistBuilder {
   // Counts work and memory.   Errors:  FormatError at the limit.
   void charge(std::uint64_t n) {
     used_ += n;
-    if (used_ > limit_)
+    if (used_ > allowance_ && used_ - allowance_ > limit_)
       fail("flattened, the circuit has more nets and gates than the limit of ", limit_);
   }
 
@@ -149,7 +150,7 @@ class NetlistBuilder {
   }
 
   Netlist out_;
-  std::size_t limit_;
+  std::size_t limit_, allowance_;
   const TextCursor* source_ = nullptr;
   std::size_t position_ = 0;
   std::uint64_t used_ = 0;

@@ -17,7 +17,7 @@ class VerilogElaborator {
         text_(text),
         lines_(text.text()),
         hierarchy_(modules, text),
-        build_(limit),
+        build_(limit, 4 * text.text().size()),
         evaluate_(build_),
         registers_(build_, evaluate_) {}
 
@@ -98,11 +98,11 @@ class VerilogElaborator {
 
   void set_parameters(const VerilogModule& m, const Pending& work,
                       std::vector<VerilogValue>& values) {
+    std::vector<const Override*> overrides(work.parameters.empty() ? 0 : m.symbols.size());
+    for (const Override& o : work.parameters) overrides[o.symbol] = &o;
     for (const std::uint32_t parameter : m.parameters) {
       VerilogValue& value = values[parameter];
-      const Override* given = nullptr;
-      for (const Override& o : work.parameters)
-        if (o.symbol == parameter) given = &o;
+      const Override* given = overrides.empty() ? nullptr : overrides[parameter];
       at(m, m.symbols[parameter].position);
       if (given != nullptr) {
         value.bits = given->bits;
@@ -243,6 +243,7 @@ class VerilogElaborator {
   void bind(const VerilogModule& m, std::uint32_t first, std::uint32_t count,
             const VerilogModule& child, const std::vector<std::uint32_t>& symbols,
             std::string_view what, const F& f) {
+    build_.charge(1 + child.symbols.size() / 64);
     seen_.assign(child.symbols.size(), false);
     for (std::uint32_t k = 0; k < count; ++k) {
       const auto& binding = m.bindings[first + k];

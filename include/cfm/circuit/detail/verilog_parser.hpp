@@ -58,7 +58,7 @@ class VerilogParser : VerilogStatementParser {
   void header_parameters() {
     do {
       lex_.accept("parameter");
-      parameter_head(false);
+      parameter_head();
       parameter_value(false);
     } while (lex_.accept(","));
   }
@@ -157,7 +157,7 @@ class VerilogParser : VerilogStatementParser {
     if (lex_.is("parameter") || lex_.is("localparam")) {
       const bool is_local = lex_.is("localparam");
       lex_.next();
-      parameter_head(is_local);
+      parameter_head();
       do {
         parameter_value(is_local);
       } while (lex_.accept(","));
@@ -230,7 +230,7 @@ class VerilogParser : VerilogStatementParser {
   }
 
   // [signed|integer] [range], which say nothing that the value does not
-  void parameter_head(bool) {
+  void parameter_head() {
     if (lex_.is("integer") || lex_.is("signed")) lex_.next();
     VerilogExpression left, right;
     range(left, right);

@@ -333,7 +333,14 @@ class YosysJsonParser {
   }
 
   JsonReader in_;
-  std::unordered_map<std::uint64_t, std::size_t> numbers_;  // of the nets of the module
+  struct Mix {  // numbers of files are not left to the identity
+    std::size_t operator()(std::uint64_t id) const {
+      id *= 0xBF58476D1CE4E5B9u;
+      return static_cast<std::size_t>(id ^ id >> 32);
+    }
+  };
+
+  std::unordered_map<std::uint64_t, std::size_t, Mix> numbers_;  // of the nets of the module
   std::unordered_map<std::uint32_t, PinDirection> directions_;
 };
 

@@ -13,7 +13,7 @@ namespace detail {
 class YosysJsonReader {
  public:
   YosysJsonReader(std::string_view text, std::string_view name, std::size_t limit)
-      : parser_(text, name), text_(text, name), lines_(text), build_(limit) {}
+      : parser_(text, name), text_(text, name), lines_(text), build_(limit, text.size()) {}
 
   Netlist read(std::string_view top) {
     parser_.parse();
