@@ -92,6 +92,18 @@ TEST_CASE("hops: table distances, roots, options out of range") {
   for (const std::int32_t r : roots) CHECK(g.kinds[static_cast<std::size_t>(r)] != NodeKind::input);
   CHECK(draw_roots(g, 1, Rng(2)).size() == static_cast<std::size_t>(g.nodes() - 9));
   CHECK_THROWS_AS(HopFinder(g, {.depth = 0}), Error);
+  ExplicitNotGraph loop;
+  loop.graph =
+      Graph::from_edges(2, std::vector<std::int32_t>{0, 1}, std::vector<std::int32_t>{1, 0});
+  loop.kinds = {NodeKind::not_gate, NodeKind::not_gate};
+  CHECK_THROWS_AS(HopFinder{loop}, Error);
+  HopFinder find(g);
+  Hop bad;
+  bad.leaves = {1 << 20};
+  bad.codes = {LeafCode::free};
+  CHECK(error_of([&] { find.table(bad); }).find("no such node") != std::string::npos);
+  bad.leaves = {};
+  CHECK(error_of([&] { find.table(bad); }).find("one code for each leaf") != std::string::npos);
   CHECK_THROWS_AS(HopFinder(g, {.free_leaves = 7}), Error);
   CHECK_THROWS_AS(draw_roots(g, 1.5, Rng(1)), Error);
 }

@@ -36,6 +36,7 @@ struct Hop {
 };
 
 /// Finds hops, many of one graph. One finder serves one thread; the graph must outlive it.
+/// Errors:  Error if options are out of range or there is a cycle.
 class HopFinder {
  public:
   explicit HopFinder(const ExplicitNotGraph& graph, const HopOptions& options = {})
@@ -47,6 +48,7 @@ class HopFinder {
               "hops: depth and leaves must be positive", options.depth, options.max_leaves);
     CFM_CHECK(options.free_leaves >= 0 && options.free_leaves <= 6, "hops: 0 to 6 free leaves",
               options.free_leaves);
+    topological_order(graph.graph.fanins());  // a walk around a cycle would not end
   }
 
   /// The hop of a root, or nothing if it has fewer than three nodes or too many leaves. Constants
@@ -76,10 +78,20 @@ class HopFinder {
     return hop;
   }
 
- private:
+  /// The truth table of a hop for the codes that it has: other constants, other free leaves.
+  /// Errors:  Error if there is not one code for each leaf, more than 6 are free, or the leaves do
+  ///          not separate the root from the inputs.
   std::uint64_t table(const Hop& hop) {
+    CFM_CHECK(hop.codes.size() == hop.leaves.size(), "hops: one code for each leaf",
+              hop.codes.size(), hop.leaves.size());
+    const auto check = [&](std::int32_t v) {
+      CFM_CHECK(v >= 0 && v < graph_->nodes(), "hops: no such node", v, graph_->nodes());
+    };
+    check(hop.root);
+    std::for_each(hop.leaves.begin(), hop.leaves.end(), check);
     const auto free =
         detail::to_size(std::count(hop.codes.begin(), hop.codes.end(), LeafCode::free));
+    CFM_CHECK(free <= 6, "hops: 0 to 6 free leaves", free);
     std::size_t digit = free;
     ready_.clear();
     for (std::size_t i = 0; i < hop.leaves.size(); ++i) {
@@ -116,6 +128,7 @@ class HopFinder {
     return value_[detail::to_size(hop.root)];
   }
 
+ private:
   std::uint64_t evaluate(std::int32_t v) const {
     const NodeKind kind = graph_->kinds[detail::to_size(v)];
     const auto in = graph_->graph.fanins()[v];
