@@ -1,0 +1,47 @@
+#pragma once
+/// @file  The loss by which embeddings learn how far apart truth tables are.
+
+#include <cfm/autograd/ops_index.hpp>
+#include <cfm/autograd/ops_loss.hpp>
+#include <cfm/autograd/ops_math.hpp>
+#include <cfm/autograd/ops_reduce.hpp>
+
+CFM_ISA_NAMESPACE_BEGIN
+
+/// (x - mean) / deviation over all elements, with the unbiased deviation.
+/// Errors:  ShapeError if there are fewer than two elements.
+inline Var zero_normalise(const Var& x) {
+  CFM_CHECK(x.size() >= 2, "zero_normalise: needs two elements or more", x);
+  const Var centred = x - mean(x);
+  const Var variance = sum(square(centred)) / static_cast<double>(x.size() - 1);
+  return centred / sqrt(variance);
+}
+
+/// a . b / (|a| |b|) along the last dimension, each norm at least epsilon.
+/// Shapes:  a, b [.., n]  ->  [..].
+inline Var cosine_similarity(const Var& a, const Var& b, double epsilon = 1e-8) {
+  CFM_CHECK(a.shape() == b.shape() && a.rank() >= 1, "cosine_similarity: shapes differ", a, b);
+  const auto norm = [epsilon](const Var& x) {
+    return sqrt(clamp_min(sum(square(x), {-1}), Tensor::full({}, epsilon * epsilon, x.dtype())));
+  };
+  return sum(a * b, {-1}) / (norm(a) * norm(b));
+}
+
+/// mean | Z(1 - cos(a, b)) - Z(distance) | over pairs, Z = zero_normalise.
+/// Shapes:  a, b [pairs, width], distance [pairs].
+/// Source:  Z. Shi et al., "DeepGate2", ICCAD 2023, eq. (8), in the form of its public code.
+inline Var distance_loss(const Var& a, const Var& b, const Tensor& distance) {
+  const Var embedded = 1.0 - cosine_similarity(a, b);
+  return l1_loss(zero_normalise(embedded), zero_normalise(distance.to(a.dtype())));
+}
+
+/// The same for pairs of rows of one matrix of states.
+/// Shapes:  states [nodes, width], pairs i32 or i64 [2, pairs], distance [pairs].
+inline Var distance_loss(const Var& states, const Tensor& pairs, const Tensor& distance) {
+  CFM_CHECK(pairs.rank() == 2 && pairs.size(0) == 2, "distance_loss: pairs must be [2, pairs]",
+            pairs);
+  return distance_loss(index_select(states, 0, pairs.select(0, 0)),
+                       index_select(states, 0, pairs.select(0, 1)), distance);
+}
+
+CFM_ISA_NAMESPACE_END
