@@ -40,7 +40,7 @@ Tensor visit_ordered(std::string_view name, DType dtype, const F& f) {
 }
 
 template <class T>
-Tensor compare_operands(Comparison c, const Operand<T>& a, const Operand<T>& b,
+Tensor compare_operands(Comparison c, const ElementOperand<T>& a, const ElementOperand<T>& b,
                         const Shape& shape) {
   Tensor out = Tensor::empty(shape, DType::boolean);
   bool* const target = out.data<bool>();
@@ -57,13 +57,13 @@ inline Tensor compare(std::string_view name, Comparison c, const Tensor& a, cons
   check_same_dtype(name, a, b);
   const Shape shape = broadcast(a.shape(), b.shape());
   return visit_ordered(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    return compare_operands<T>(c, Operand<T>(a, shape), Operand<T>(b, shape), shape);
+    return compare_operands<T>(c, ElementOperand<T>(a, shape), ElementOperand<T>(b, shape), shape);
   });
 }
 inline Tensor compare(std::string_view name, Comparison c, const Tensor& a, double b) {
   return visit_ordered(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
-    const Operand<T> value(convert<T>(b));
-    return compare_operands<T>(c, Operand<T>(a, a.shape()), value, a.shape());
+    const ElementOperand<T> value(convert<T>(b));
+    return compare_operands<T>(c, ElementOperand<T>(a, a.shape()), value, a.shape());
   });
 }
 
@@ -75,7 +75,7 @@ inline Tensor logic(std::string_view name, Logic op, const Tensor& a, const Tens
   const Shape shape = broadcast(a.shape(), b.shape());
   Tensor out = Tensor::empty(shape, DType::boolean);
   bool* const target = out.data<bool>();
-  const Operand<bool> oa(a, shape), ob(b, shape);
+  const ElementOperand<bool> oa(a, shape), ob(b, shape);
   for_each_piece(shape.size(), oa.dense() && ob.dense(), 3, [&](Index begin, Index n) {
     bool buffer_a[operand_chunk], buffer_b[operand_chunk];
     const bool* const pa = oa.fetch(begin, n, buffer_a);
@@ -159,8 +159,8 @@ inline Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return visit_dtype(a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty(shape, a.dtype());
     T* const target = out.data<T>();
-    const isa_detail::Operand<bool> oc(condition, shape);
-    const isa_detail::Operand<T> oa(a, shape), ob(b, shape);
+    const isa_detail::ElementOperand<bool> oc(condition, shape);
+    const isa_detail::ElementOperand<T> oa(a, shape), ob(b, shape);
     isa_detail::for_each_piece(
         shape.size(), oc.dense() && oa.dense() && ob.dense(), 3 * sizeof(T) + 1,
         [&](Index begin, Index n) {

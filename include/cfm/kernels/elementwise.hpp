@@ -46,7 +46,7 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
   return visit_real(x.dtype(), name, [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(x);
     T* const target = out.data<T>();
-    const Operand<T> a(x, x.shape());
+    const ElementOperand<T> a(x, x.shape());
     if (a.dense()) {
       map(op, vector_view(x.data<T>(), x.size()), vector_view(target, x.size()));
       return out;
@@ -60,7 +60,7 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& x) {
 }
 
 template <class Op, class T>
-void map_operands(Op op, const Operand<T>& a, const Operand<T>& b, T* out, Index n) {
+void map_operands(Op op, const ElementOperand<T>& a, const ElementOperand<T>& b, T* out, Index n) {
   if constexpr (Real<T>)
     if (a.dense() && b.dense())
       return map(op, vector_view(a.fetch(0, n, nullptr), n), vector_view(b.fetch(0, n, nullptr), n),
@@ -90,7 +90,8 @@ Tensor map_tensor(std::string_view name, Op op, const Tensor& a, const Tensor& b
   const Shape shape = broadcast(a.shape(), b.shape());
   return visit_binary<Op>(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty(shape, a.dtype());
-    map_operands(op, Operand<T>(a, shape), Operand<T>(b, shape), out.data<T>(), shape.size());
+    map_operands(op, ElementOperand<T>(a, shape), ElementOperand<T>(b, shape), out.data<T>(),
+                 shape.size());
     return out;
   });
 }
@@ -98,7 +99,8 @@ template <class Op>
 Tensor map_tensor(std::string_view name, Op op, const Tensor& a, double b) {
   return visit_binary<Op>(name, a.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(a);
-    map_operands(op, Operand<T>(a, a.shape()), Operand<T>(convert<T>(b)), out.data<T>(), a.size());
+    map_operands(op, ElementOperand<T>(a, a.shape()), ElementOperand<T>(convert<T>(b)),
+                 out.data<T>(), a.size());
     return out;
   });
 }
@@ -106,7 +108,8 @@ template <class Op>
 Tensor map_tensor(std::string_view name, Op op, double a, const Tensor& b) {
   return visit_binary<Op>(name, b.dtype(), [&]<class T>(std::type_identity<T>) {
     Tensor out = Tensor::empty_like(b);
-    map_operands(op, Operand<T>(convert<T>(a)), Operand<T>(b, b.shape()), out.data<T>(), b.size());
+    map_operands(op, ElementOperand<T>(convert<T>(a)), ElementOperand<T>(b, b.shape()),
+                 out.data<T>(), b.size());
     return out;
   });
 }

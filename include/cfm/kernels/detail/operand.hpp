@@ -14,9 +14,9 @@ inline constexpr Index operand_chunk = 512;
 
 /// An operand seen through the shape of the result: dense, one value, or gathered run by run.
 template <class T>
-class Operand {
+class ElementOperand {
  public:
-  Operand(const Tensor& t, const Shape& shape) : data_(t.data<T>()) {
+  ElementOperand(const Tensor& t, const Shape& shape) : data_(t.data<T>()) {
     const int extra = shape.rank() - t.rank();
     for (int d = 0; d < shape.rank(); ++d) {
       if (shape[d] == 1) continue;
@@ -36,7 +36,7 @@ class Operand {
       stride_.push_back(1);
     }
   }
-  explicit Operand(T value) : value_(value), data_(nullptr), extent_{1}, stride_{0} {}
+  explicit ElementOperand(T value) : value_(value), data_(nullptr), extent_{1}, stride_{0} {}
 
   bool dense() const { return extent_.rank() == 1 && stride_[0] == 1; }
 
