@@ -31,8 +31,8 @@ TEST_CASE("mgvga_graph: counts of a circuit") {
   const Aig aig = carry_save_multiplier(4);
   std::size_t inverted = 0;
   for (std::uint32_t v = aig.first_and(); v < aig.variables(); ++v)
-    for (Literal l : aig.fanins(v)) inverted += l.inverted() ? 1 : 0;
-  for (Literal l : aig.output_literals()) inverted += l.inverted() ? 1 : 0;
+    for (Literal l : aig.fanins(v)) inverted += l.inverted() ? 1u : 0u;
+  for (Literal l : aig.output_literals()) inverted += l.inverted() ? 1u : 0u;
   const MgvgaGraph g = mgvga_graph(aig);
   const std::size_t plain = aig.inputs() + aig.ands() + aig.outputs();
   CHECK(inverted > 0);
@@ -50,22 +50,21 @@ TEST_CASE("insert_nots: counts of the public sample, where its file is at hand")
   const auto path = test::data_dir("checkpoints/mgvga_module_107598.pt");
   if (!path) return;
   const TorchFile file = read_torch(*path, {.records = true});
-  Tensor edges, types, kinds;
-  for (const auto& [name, tensor] : file.tensors) {
-    if (name.ends_with("edge_index")) edges = tensor;
-    if (name.ends_with("edge_attr") || name.ends_with("edge_type")) types = tensor;
-    if (name.ends_with("node_type") || name.ends_with(".x") || name == "x") kinds = tensor;
-  }
-  REQUIRE((edges.defined() && types.defined() && kinds.defined()));
-  const Tensor from = edges.select(0, 0).to(DType::i32).contiguous(),
-               to = edges.select(0, 1).to(DType::i32).contiguous(),
-               type = types.reshape({types.size()}).to(DType::u8).contiguous(),
-               kind = kinds.reshape({kinds.size()}).to(DType::u8).contiguous();
-  const Graph graph = Graph::from_edges(kind.size(), from.span<std::int32_t>(),
-                                        to.span<std::int32_t>(), type.span<std::uint8_t>());
+  const auto list = [&](const char* name) {
+    std::vector<std::uint8_t> out;
+    const TorchValue values = file.root[name];
+    for (std::size_t i = 0; i < values.size(); ++i)
+      out.push_back(static_cast<std::uint8_t>(values[i].integer()));
+    return out;
+  };
+  const std::vector<std::uint8_t> kinds = list("node_type"), types = list("edge_type");
+  const Tensor ends = file.root["edge_index"].tensor().to(DType::i32).contiguous();
+  const Graph graph = Graph::from_edges(
+      static_cast<Index>(kinds.size()), ends.select(0, 0).span<std::int32_t>(),
+      ends.select(0, 1).span<std::int32_t>(), types);
   CHECK(graph.nodes() == 478);
   CHECK(graph.edges() == 586);
-  const MgvgaGraph g = insert_nots(graph, kind.span<std::uint8_t>());
+  const MgvgaGraph g = insert_nots(graph, kinds);
   CHECK(g.nodes() == 732);
   CHECK(g.graph.edges() == 840);
 }
