@@ -12,7 +12,7 @@ namespace {
 
 std::vector<MgvgaSample> multiplier_samples(bool verilog) {
   std::vector<MgvgaSample> out;
-  for (const std::size_t bits : {2, 3, 4}) {
+  for (const std::size_t bits : {2u, 3u, 4u}) {
     MgvgaSample s{mgvga_graph(carry_save_multiplier(bits))};
     if (verilog) s.verilog = test::normal_tensor({1, 6}, bits);
     out.push_back(std::move(s));
