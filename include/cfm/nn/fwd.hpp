@@ -15,6 +15,7 @@ struct LoadOptions;
 struct MlpConfig;
 struct RecurrentOptions;
 struct RopeConfig;
+struct SignNetConfig;
 struct TransformerConfig;
 class Init;
 class NamePattern;
@@ -29,8 +30,11 @@ class GroupNorm;
 class LayerNorm;
 class NormLayer;
 class RmsNorm;
+class TopKPool;
 struct Dropout;
 struct FlashAttention;
 struct PlainAttention;
+struct TopKResult;
+struct VirtualExchange;
 
 CFM_ISA_NAMESPACE_END
