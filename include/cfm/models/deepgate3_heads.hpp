@@ -1,5 +1,5 @@
 #pragma once
-/// @file  What DeepGate3 and DeepGate4 are asked about gates and hops, and the losses of the answers.
+/// @file  What DeepGate3 and DeepGate4 are asked about gates and hops, and losses of the answers.
 
 #include <array>
 #include <string_view>
@@ -181,7 +181,8 @@ class HopHeads {
  private:
   static Tensor like(const Var& x, const Tensor& label) { return label.to(x.dtype()); }
   static Var row(const Var& x, const Tensor& pairs, Index which) {
-    CFM_CHECK(pairs.rank() == 2 && pairs.size(0) == 2, "hop heads: pairs must be [2, pairs]", pairs);
+    CFM_CHECK(pairs.rank() == 2 && pairs.size(0) == 2, "hop heads: pairs must be [2, pairs]",
+              pairs);
     return index_select(x, 0, pairs.select(0, which).contiguous());
   }
   static Tensor related(const Tensor& connect) {

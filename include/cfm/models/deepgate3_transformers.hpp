@@ -46,7 +46,9 @@ struct HiddenKeys {
 
   KeyRange operator()(const QueryPlace& q) const { return {0, q.keys, 0}; }
   Index first_hidden(const QueryPlace&) const { return 0; }
-  bool hides_key(const QueryPlace& q, Index key) const { return data_[q.batch * q.keys + key] != 0; }
+  bool hides_key(const QueryPlace& q, Index key) const {
+    return data_[q.batch * q.keys + key] != 0;
+  }
 
  private:
   const std::uint8_t* data_ = nullptr;

@@ -36,8 +36,8 @@ struct NodesAndEdges {
 /// s the sigmoid.
 /// Shapes:  x [nodes, width], edges [edges, width]  ->  the same.
 /// Names:   A, B, C, D, E, bn_node_x, bn_edge_e, as in GraphGPS.
-/// Source:  X. Bresson, T. Laurent, "Residual gated graph convnets", arXiv:1711.07553; V. Dwivedi et
-///          al., "Benchmarking graph neural networks", JMLR 2023, section B.
+/// Source:  X. Bresson, T. Laurent, "Residual gated graph convnets", arXiv:1711.07553; V. Dwivedi
+///          et al., "Benchmarking graph neural networks", JMLR 2023.
 template <class LinearT = Linear<>>
 class GatedGcnConv {
  public:

@@ -32,8 +32,7 @@ CFM_NAMESPACE_END
 CFM_ISA_NAMESPACE_BEGIN
 
 /// h = norm1(x + conv(graph, x)) + norm2(x + attention of x over the nodes of its graph),
-/// y = norm3(h + mlp(h)),  norms over the batch. Any layer called as conv(graph, x) will do, and any
-/// module called as attn(x, mask) with the mask PackedSequences.
+/// y = norm3(h + mlp(h)),  norms over the batch. Any layer called as conv(graph, x) will do.
 /// Shapes:  x [nodes, width], graphs one after the other  ->  the same.
 /// Names:   conv, attn, mlp.0 and mlp.3, norm1.module ... as in PyG's GPSConv.
 /// Source:  L. Rampasek et al., "Recipe for a general, powerful, scalable graph transformer",

@@ -41,8 +41,8 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// Learned vectors for the numbers of fan-ins and fan-outs, added to states, and learned numbers for
-/// the distances of pairs, added to scores of attention:
+/// Learned vectors for the numbers of fan-ins and fan-outs, added to states, and learned numbers
+/// for the distances of pairs, added to scores of attention:
 ///
 ///     x = x + bias.centrality(graph);
 ///     y = attention(x, AllKeys{}, bias.scores(x, distances));

@@ -36,9 +36,9 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// y[v] = sum of w(v, u) (value(x)[u] + e) over the neighbours u of v, in heads, weights the softmax
-/// of query(x)[v] . (key(x)[u] + e) / sqrt(out), e = lin_edge(edge); plus r = skip(x)[v], or with
-/// beta  b r + (1 - b) y,  b = sigmoid(lin_beta [y, r, y - r]).
+/// y[v] = sum of w(v, u) (value(x)[u] + e) over the neighbours u of v, in heads, weights the
+/// softmax of query(x)[v] . (key(x)[u] + e) / sqrt(out), e = lin_edge(edge); plus r = skip(x)[v],
+/// or with beta  b r + (1 - b) y,  b = sigmoid(lin_beta [y, r, y - r]).
 /// Shapes:  x [nodes, in], edges [edges, config.edge]  ->  [nodes, heads out], or [nodes, out].
 /// Names:   lin_key, lin_query, lin_value, lin_edge, lin_skip, lin_beta, as in PyG's
 ///          TransformerConv.
