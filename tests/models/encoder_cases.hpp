@@ -43,7 +43,7 @@ void fill_by_formula(M& model, const std::string& prefix = {}) {
 }
 
 /// The graph of the golden vectors: not a and not (not (a b) and c), inverters as nodes.
-inline ExplicitNotGraph golden_graph() {
+inline ExplicitNotGraph golden_not_graph() {
   using enum NodeKind;
   ExplicitNotGraph out;
   out.kinds = {input, input, input, and_gate, not_gate, and_gate, not_gate, and_gate, not_gate};

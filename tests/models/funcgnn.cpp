@@ -24,7 +24,7 @@ TEST_CASE("funcgnn: the signed mean by hand") {
   SignedSageConv<> conv(1, 1, Rng(1));
   conv.lin.weight.value.value.fill(2);
   conv.lin.bias->value.fill(1);
-  const SignedGraph g = signed_graph(test::golden_graph());
+  const SignedGraph g = signed_graph(test::golden_not_graph());
   Tensor x = Tensor::empty({9, 1});
   for (Index v = 0; v < 9; ++v) x.view<float, 2>()(v, 0) = static_cast<float>(v + 1);
   const Tensor y = conv(g, x).value();  // t = 2 x + 1
@@ -64,7 +64,7 @@ TEST_CASE("funcgnn: the norm has mean 0 and variance 1 in each graph, and the ra
 
 TEST_CASE("funcgnn: a batch of graphs is the graphs one by one") {
   const FuncGnn<> model(small_funcgnn(), Rng(2));
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const SignedGraph one = signed_graph(t1);
   const SignedGraph both{GraphBatch(std::vector<Graph>{one.plain, one.plain}).graph(),
                          GraphBatch(std::vector<Graph>{one.inverted, one.inverted}).graph()};
@@ -85,7 +85,7 @@ TEST_CASE("funcgnn: a batch of graphs is the graphs one by one") {
 
 TEST_CASE("funcgnn: gradients in double") {
   const FuncGnn<> model(small_funcgnn(), Init(Rng(5), DType::f64));
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const SignedGraph graph = signed_graph(t1);
   const GradcheckReport report = gradcheck(
       [&](const std::vector<Var>& in) {
@@ -102,13 +102,13 @@ TEST_CASE("funcgnn: gradients in double") {
 }
 
 TEST_CASE("gate_ratio: ANDs among gates") {
-  CHECK(gate_ratio(test::golden_graph()) == doctest::Approx(0.5));
+  CHECK(gate_ratio(test::golden_not_graph()) == doctest::Approx(0.5));
   CHECK(gate_ratio(ExplicitNotGraph{}) == 0);
 }
 
 TEST_CASE("funcgnn: names what is wrong") {
   const FuncGnn<> model(small_funcgnn(), Rng(2));
-  const SignedGraph g = signed_graph(test::golden_graph());
+  const SignedGraph g = signed_graph(test::golden_not_graph());
   CHECK(test::error_of<ShapeError>([&] { model.embed(g, Tensor::zeros({9, 2}), 0.5); })
             .starts_with("funcgnn: needs x [9, 3]"));
 }

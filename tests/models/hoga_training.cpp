@@ -2,6 +2,8 @@
 
 #include <fstream>
 
+#include <cfm/graph/hop_features.hpp>
+
 #include "../io/torch_writer.hpp"
 #include "../test.hpp"
 #include "encoder_cases.hpp"
@@ -20,6 +22,14 @@ std::filesystem::path written(const std::string& name, std::span<const std::byte
 }
 
 }  // namespace
+
+TEST_CASE("hoga: hop features of the library are those of the definition") {
+  const test::HopCircuit c(3);
+  const Tensor made = hop_features(c.graph.graph, c.graph.features(), {.hops = 8});
+  REQUIRE(made.shape() == c.hops.shape());
+  for (std::size_t i = 0; i < made.span<float>().size(); ++i)
+    CHECK(std::abs(made.span<float>()[i] - std::as_const(c.hops).span<float>()[i]) < 1e-6F);
+}
 
 TEST_CASE("read_hoga: reads what the released code writes, unused layers included") {
   const HogaConfig config{.features = 4, .width = 16, .layers = 1, .heads = 4};

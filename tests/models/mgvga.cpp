@@ -17,7 +17,7 @@ MgvgaConfig small_mgvga() {
 // The golden graph with kinds as MGVGA numbers them.
 MgvgaGraph golden_mgvga() {
   MgvgaGraph out;
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   out.graph = t1.graph;
   for (NodeKind k : t1.kinds)
     out.kinds.push_back(static_cast<std::uint8_t>(k == NodeKind::input      ? MgvgaKind::input

@@ -40,7 +40,7 @@ TEST_CASE("polargate: has the names of the released code") {
 TEST_CASE("polargate: the golden vector") {
   PolarGate<> model = small_polargate();
   test::fill_by_formula(model);
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const PolarGateOutput out = model(signed_graph(t1), t1.features());
   const std::vector<double> input{-.296407, -.434888, .424604,  .724737,
                                   -.101503, -.665803, -.188996, .201933};
@@ -62,7 +62,7 @@ TEST_CASE("polargate: the golden vector") {
 }
 
 TEST_CASE("polargate: the switch of the released code changes what inverted edges say") {
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   PolarGate<> with = small_polargate();
   PolarGate<> without({.width = 8, .layers = 3, .negated_minimum = false}, Rng(3));
   test::fill_by_formula(with);
@@ -85,7 +85,7 @@ TEST_CASE("polargate: the public encoder of DeepCell, where its file is at hand"
   if (!path) return;
   PolarGate<> model({.width = 128, .layers = 2, .projection = 256});
   load_into(model, read_torch(*path).below("state_dict."), {}, path->string());
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const PolarGateOutput out =
       model(signed_graph(t1, {.collapse_nots = true}), t1.features());
   const Var hs = slice(out.state, 1, 0, 128), hf = slice(out.state, 1, 128, 256);
@@ -145,7 +145,7 @@ TEST_CASE("polargate: nodes with the same signed in-tree of the depth of the mod
 
 TEST_CASE("polargate: a batch of graphs is the graphs one by one, whatever their numbers") {
   const PolarGate<> model = small_polargate();
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const SignedGraph one = signed_graph(t1);
   const SignedGraph both{GraphBatch(std::vector<Graph>{one.plain, one.plain}).graph(),
                          GraphBatch(std::vector<Graph>{one.inverted, one.inverted}).graph()};
@@ -158,7 +158,7 @@ TEST_CASE("polargate: a batch of graphs is the graphs one by one, whatever their
 
 TEST_CASE("polargate: gradients in double") {
   const PolarGate<> model({.width = 4, .layers = 2, .dropout = 0}, Init(Rng(5), DType::f64));
-  const ExplicitNotGraph t1 = test::golden_graph();
+  const ExplicitNotGraph t1 = test::golden_not_graph();
   const SignedGraph graph = signed_graph(t1);
   const Tensor x = test::normal_tensor({9, 3}, 4, DType::f64);
   const GradcheckReport report = gradcheck(

@@ -21,7 +21,7 @@ using Rows = std::vector<std::vector<std::int32_t>>;
 }  // namespace
 
 TEST_CASE("signed_graph: edges into NOTs are inverted") {
-  const SignedGraph g = signed_graph(test::golden_graph());
+  const SignedGraph g = signed_graph(test::golden_not_graph());
   CHECK(rows_of(g.plain) == Rows{{}, {}, {}, {0, 1}, {}, {4, 2}, {}, {6, 5}, {}});
   CHECK(rows_of(g.inverted) == Rows{{}, {}, {}, {}, {3}, {}, {0}, {}, {7}});
   CHECK(g.nodes() == 9);
@@ -29,13 +29,13 @@ TEST_CASE("signed_graph: edges into NOTs are inverted") {
 }
 
 TEST_CASE("signed_graph: collapsed, ANDs hear the gates behind NOTs") {
-  const SignedGraph g = signed_graph(test::golden_graph(), {.collapse_nots = true});
+  const SignedGraph g = signed_graph(test::golden_not_graph(), {.collapse_nots = true});
   CHECK(rows_of(g.plain) == Rows{{}, {}, {}, {0, 1}, {}, {2}, {}, {5}, {}});
   CHECK(rows_of(g.inverted) == Rows{{}, {}, {}, {}, {}, {3}, {}, {0}, {}});
 }
 
 TEST_CASE("signed_graph: names what is wrong") {
-  ExplicitNotGraph g = test::golden_graph();
+  ExplicitNotGraph g = test::golden_not_graph();
   CHECK(test::error_of([&] { signed_graph(g.graph); })
             .starts_with("signed_graph: the edges have no types: 9"));
   g.kinds[3] = NodeKind::not_gate;

@@ -1,5 +1,5 @@
 #pragma once
-/// @file  FuncGNN: signed means and sums in turn, normalised with the help of a circuit's gate ratio.
+/// @file  FuncGNN: signed means and sums in turn, normalised with help of a circuit's gate ratio.
 
 #include <optional>
 #include <string_view>
@@ -46,7 +46,7 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// Normalises each column over the nodes of a graph; gain and shift depend on a number of the graph.
+/// Normalises each column over the nodes of a graph; gain and shift depend on a number of it.
 class GraphRateNorm {
  public:
   GraphRateNorm(Index width, Init init)
@@ -148,7 +148,8 @@ class FuncGnn {
   Var embed(const SignedGraph& graph, const Var& x, const Segments& graphs, const Var& rate) const {
     CFM_CHECK(x.rank() == 2 && x.size(0) == graph.nodes() && x.size(1) == config_.features,
               concat("funcgnn: needs x [", graph.nodes(), ", ", config_.features, "]"), x);
-    CFM_CHECK(rate.shape() == Shape({graphs.count(), 1}), "funcgnn: one rate for every graph", rate);
+    CFM_CHECK(rate.shape() == Shape({graphs.count(), 1}), "funcgnn: one rate for every graph",
+              rate);
     std::vector<Var> parts;
     Var h = x;
     for (std::size_t l = 0; l < sage.size(); ++l) {

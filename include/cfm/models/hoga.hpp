@@ -16,8 +16,8 @@ CFM_NAMESPACE_BEGIN
 
 /// How heads of HOGA cut the states of a node's hops, [hops, width], into parts.
 enum class HogaAttention {
-  mix,     ///< the released code: the buffer of a node seen as [heads, hops, width / heads], so that
-           ///< a head has some whole rows of hops, cut in pieces
+  mix,     ///< the released code: the buffer of a node seen as [heads, hops, width / heads], so
+           ///< that a head has some whole rows of hops, cut in pieces
   vanilla  ///< as published: a head has a part of each hop; the head is the last index of a row
 };
 

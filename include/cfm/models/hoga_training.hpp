@@ -16,6 +16,7 @@ struct HogaTrainingOptions {
   Index batch = 1024;  ///< nodes a step
   double learning_rate = 5e-4;
   double weight_decay = 5e-5;
+  bool settle = false;           ///< the learning rate falls to 0 along half a cosine
   Rng rng{7};                    ///< of the order of nodes and of dropout
   ProgressFunction progress{};   ///< after every epoch, with its mean loss; false stops
 };
@@ -48,10 +49,12 @@ inline HogaTrainingResult train_hoga(Hoga<>& model, const Tensor& hops, const Ad
   const auto batch = static_cast<std::size_t>(options.batch);
   Adam optimizer(model, {.learning_rate = options.learning_rate,
                          .weight_decay = options.weight_decay});
+  const CosineDecay schedule{.steps = options.epochs};
   HogaTrainingResult result;
   for (Index epoch = 1; epoch <= options.epochs; ++epoch) {
     const auto rng = options.rng.split(static_cast<std::uint64_t>(epoch));
     detail::shuffle(order, rng.split(0));
+    if (options.settle) optimizer.scale_learning_rate(schedule(epoch - 1));
     double sum = 0;
     std::size_t done = 0;
     for (std::size_t begin = 0; begin < order.size(); begin += batch) {

@@ -80,8 +80,8 @@ struct MgvgaMlp {
   double drop;
 };
 
-/// Adds what the Verilog of a design says to all of its nodes, then a perceptron. Attention over the
-/// one vector of a design has the weight 1 for every node, so it is the vector's value itself;
+/// Adds what the Verilog of a design says to all of its nodes, then a perceptron. Attention over
+/// the one vector of a design has the weight 1 for every node, so it is the vector's value itself;
 /// queries and keys are in files, and nothing depends on them.
 template <class LinearT = Linear<>>
 struct MgvgaAlignBlock {
@@ -197,7 +197,7 @@ class Mgvga {
     return {node_head(seen), indegree_head(seen), outdegree_head(seen)};
   }
 
-  /// Alignment: hides nodes of the encoder's input, and guesses their kinds with the Verilog's help.
+  /// Alignment: hides nodes of the encoder's input, and guesses their kinds with the Verilog.
   /// Shapes:  verilog [graphs, config.verilog]  ->  logits [hidden, classes].
   Var guess_aligned(const Neighbours& graph, const Var& tokens, const Tensor& hidden,
                     const Var& verilog, const Segments& graphs) const {

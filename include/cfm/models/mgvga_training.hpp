@@ -147,12 +147,14 @@ inline MgvgaTrainingResult train_mgvga(Mgvga<>& model, std::span<const MgvgaSamp
       Tape tape({.training = true, .rng = rng.split(1 + static_cast<std::uint64_t>(b))});
       Var total;
       for (Index i = begin; i < end; ++i) {
-        const MgvgaSample& sample = samples[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
+        const auto place = static_cast<std::size_t>(i);
+        const MgvgaSample& sample = samples[static_cast<std::size_t>(order[place])];
         const MgvgaLosses losses =
-            mgvga_loss(model, sample, tape, rng.split(1000 + static_cast<std::uint64_t>(i)), options);
+            mgvga_loss(model, sample, tape, rng.split(1000 + place), options);
         total = i == begin ? losses.total : total + losses.total;
         const auto share = [&](const Var& v) {
-          return v.value().defined() ? static_cast<double>(v.item<float>()) / static_cast<double>(count) : 0.0;
+          if (!v.value().defined()) return 0.0;
+          return static_cast<double>(v.item<float>()) / static_cast<double>(count);
         };
         result.node += share(losses.node);
         result.aligned += share(losses.aligned);

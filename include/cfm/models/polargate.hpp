@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <cfm/autograd/ops_aggregate.hpp>
-#include <cfm/autograd/ops_propagate.hpp>
 #include <cfm/models/distance_loss.hpp>
 #include <cfm/models/signed_graph.hpp>
 #include <cfm/nn/mlp.hpp>
@@ -145,7 +144,7 @@ class PolarGate {
   }
 
   static Var least(const Graph& graph, const Var& x) {
-    return propagate(graph, x, [](auto source) { return source; }, Min{});
+    return aggregate_min(graph, x);
   }
   Var other(const SignedGraph& graph, const Var& x) const {
     const Var m = least(graph.inverted, x);

@@ -1,0 +1,37 @@
+#include <cfm/models/distance_loss.hpp>
+
+#include <cfm/autograd/gradcheck.hpp>
+
+#include "../test.hpp"
+#include "encoder_cases.hpp"
+
+using namespace cfm;
+
+TEST_CASE("zero_normalise: mean 0, unbiased deviation 1") {
+  const Tensor y = zero_normalise(Tensor::of<double>({1, 2, 3, 6})).value();
+  const double d = std::sqrt((4.0 + 1 + 0 + 9) / 3);
+  test::check_rows(y, {-2 / d, -1 / d, 0, 3 / d}, 1e-12);
+  CHECK(test::error_of<ShapeError>([] { zero_normalise(Tensor::of<double>({1})); })
+            .starts_with("zero_normalise: needs two elements or more"));
+}
+
+TEST_CASE("cosine_similarity: of vectors by hand, and 0 for a zero vector") {
+  const Tensor a = Tensor::of<double>({3, 4, 1, 0, 0, 0}).reshape({3, 2}),
+               b = Tensor::of<double>({4, 3, 0, 2, 1, 1}).reshape({3, 2});
+  test::check_rows(cosine_similarity(a, b).value(), {24.0 / 25, 0, 0}, 1e-12);
+}
+
+TEST_CASE("distance_loss: 0 where distances are those of the states up to scale, and gradients") {
+  const Tensor states = Tensor::of<double>({1, 0, 0, 1, -1, 0, 1, 1}).reshape({4, 2});
+  const Tensor pairs = Tensor::of<std::int64_t>({0, 0, 0, 1, 2, 3}).reshape({2, 3});
+  const double c = 1 - std::sqrt(0.5);
+  const Tensor same = Tensor::of<double>({0.1 * 1 + 0.2, 0.1 * 2 + 0.2, 0.1 * c + 0.2});
+  CHECK(std::abs(distance_loss(states, pairs, same).item<double>()) < 1e-12);
+  const Tensor other = Tensor::of<double>({0.9, 0.1, 0.4});
+  CHECK(distance_loss(states, pairs, other).item<double>() > 0.5);
+  const GradcheckReport report = gradcheck(
+      [&](const std::vector<Var>& in) { return distance_loss(in[0], pairs, other); },
+      {test::normal_tensor({4, 2}, 3, DType::f64)});
+  CAPTURE(concat(report));
+  CHECK(report.passed);
+}
