@@ -1,5 +1,7 @@
 #include <cfm/models/deepcell_files.hpp>
 
+#include <cfm/io/file.hpp>
+
 #include "../io/torch_writer.hpp"
 #include "golden.hpp"
 
@@ -18,7 +20,9 @@ std::filesystem::path write_checkpoint(const M& model, const char* name) {
   });
   w.raw("u").text("optimizer").raw("}u");
   const auto path = std::filesystem::temp_directory_path() / name;
-  w.write(path);
+  const std::vector<std::byte> bytes = w.bytes();
+  write_file_atomic(path, std::string_view(reinterpret_cast<const char*>(bytes.data()),
+                                           bytes.size()));
   return path;
 }
 
