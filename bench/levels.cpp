@@ -11,8 +11,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include <cfm/autograd/ops_level.hpp>
 #include <cfm/autograd/ops_elementwise.hpp>
+#include <cfm/autograd/ops_level.hpp>
 #include <cfm/autograd/ops_matmul.hpp>
 #include <cfm/autograd/ops_shape.hpp>
 
@@ -79,8 +79,9 @@ struct Run {
     const cfm::Var w = leaf(ih), m = leaf(message);
     const Index h = problem.width;
     const double sources = problem.attention ? 1 : 2;
-    const cfm::Var b = leaf(bias_ih) +
-                       cfm::reshape(cfm::matmul(w, cfm::reshape(leaf(bias), {h, 1})), {3 * h}) * sources;
+    const cfm::Var b =
+        leaf(bias_ih) +
+        cfm::reshape(cfm::matmul(w, cfm::reshape(leaf(bias), {h, 1})), {3 * h}) * sources;
     return cfm::level_sweep(schedule, leaf(state),
                             {{cfm::matmul(w, m), leaf(hh), b, leaf(bias_hh),
                               problem.attention ? leaf(score) : cfm::Var()}},

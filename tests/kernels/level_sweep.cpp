@@ -64,7 +64,8 @@ std::vector<double> sweep_reference(const LevelSchedule& s, const std::vector<Le
           own[gate] = one(w.bias_hh, gate * h + i);
           for (Index c = 0; c < h; ++c) {
             in[gate] += at(w.weight_ih, gate * h + i, c) * message[static_cast<std::size_t>(c)];
-            own[gate] += at(w.weight_hh, gate * h + i, c) * out[static_cast<std::size_t>(v * h + c)];
+            own[gate] +=
+                at(w.weight_hh, gate * h + i, c) * out[static_cast<std::size_t>(v * h + c)];
           }
         }
         const double r = sigmoid(in[0] + own[0]), z = sigmoid(in[1] + own[1]);
@@ -86,8 +87,9 @@ TEST_CASE("level sweep kernel: equals the definition at every width") {
     std::vector<std::int32_t> from, to;
     for (std::int32_t v = 4; v < 230; ++v)
       for (int k = 0; k < 1 + v % 4; ++k) {
-        from.push_back(v < 180 ? static_cast<std::int32_t>(rng.below(4))  // a level of many tiles
-                               : static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(v))));
+        from.push_back(v < 180
+                           ? static_cast<std::int32_t>(rng.below(4))  // a level of many tiles
+                           : static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(v))));
         to.push_back(v);
       }
     std::vector<std::uint8_t> types(230);
@@ -134,8 +136,7 @@ TEST_CASE("level sweep kernel: a large score does not overflow") {
   const std::vector<std::uint8_t> types(3, 0);
   std::vector<LevelWeights> kinds{sweep_weights(2, 1, true)};
   kinds[0].score = Tensor::full({2}, 1e4);
-  const Tensor y =
-      level_sweep(LevelSchedule(Graph::from_edges(3, from, to), types), kinds, {},
-                  Tensor::from(std::vector<float>{1, 1, 2, 2, 0, 0}, Shape{3, 2}));
+  const Tensor y = level_sweep(LevelSchedule(Graph::from_edges(3, from, to), types), kinds, {},
+                               Tensor::from(std::vector<float>{1, 1, 2, 2, 0, 0}, Shape{3, 2}));
   for (float v : y.span<float>()) CHECK(std::isfinite(v));
 }

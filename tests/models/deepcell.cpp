@@ -9,7 +9,7 @@ namespace {
 // NAND2, XOR2, MAJ3 and INV over three inputs.
 DeepCellGraph golden_cells() {
   const std::int32_t from[] = {0, 1, 3, 2, 0, 3, 4, 5}, to[] = {3, 3, 4, 4, 5, 5, 5, 6};
-  const CellFunction functions[] = {{}, {}, {}, {0b0111, 2}, {0b0110, 2}, {0b11101000, 3},
+  const CellFunction functions[] = {{},       {}, {}, {0b0111, 2}, {0b0110, 2}, {0b11101000, 3},
                                     {0b01, 1}};
   return deepcell_graph(Graph::from_edges(7, from, to), functions);
 }

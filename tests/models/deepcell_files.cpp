@@ -21,8 +21,8 @@ std::filesystem::path write_checkpoint(const M& model, const char* name) {
   w.raw("u").text("optimizer").raw("}u");
   const auto path = std::filesystem::temp_directory_path() / name;
   const std::vector<std::byte> bytes = w.bytes();
-  write_file_atomic(path, std::string_view(reinterpret_cast<const char*>(bytes.data()),
-                                           bytes.size()));
+  write_file_atomic(path,
+                    std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   return path;
 }
 
@@ -38,8 +38,7 @@ void round_trip(DeepCellVariant variant) {
   REQUIRE(want.size() == got.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
     CHECK(want[i].first == got[i].first);
-    if (want[i].second.dtype() == DType::f32)
-      CHECK(test::same_bits(want[i].second, got[i].second));
+    if (want[i].second.dtype() == DType::f32) CHECK(test::same_bits(want[i].second, got[i].second));
   }
   std::filesystem::remove(path);
 }

@@ -31,15 +31,16 @@ TEST_CASE("deepcell joint: a mask changes the function half of masked tokens alo
   for (Index v = 0; v < 5; ++v)
     for (Index c = 0; c < 8; ++c) {
       const bool replaced = c >= 4 && (v == 1 || v == 3);
-      const float want = replaced ? model.mask_token.value.span<float>()[static_cast<std::size_t>(c - 4)]
-                                  : plain.view<float, 2>()(v, c);
+      const float want = replaced
+                             ? model.mask_token.value.span<float>()[static_cast<std::size_t>(c - 4)]
+                             : plain.view<float, 2>()(v, c);
       CHECK(some.view<float, 2>()(v, c) == want);
     }
 }
 
 TEST_CASE("deepcell joint: both mixers learn to fill in") {
   const std::int32_t from[] = {0, 1, 3, 2, 0, 3, 4, 5}, to[] = {3, 3, 4, 4, 5, 5, 5, 6};
-  const CellFunction functions[] = {{}, {}, {}, {0b0111, 2}, {0b0110, 2}, {0b11101000, 3},
+  const CellFunction functions[] = {{},       {}, {}, {0b0111, 2}, {0b0110, 2}, {0b11101000, 3},
                                     {0b01, 1}};
   const DeepCellGraph g = deepcell_graph(Graph::from_edges(7, from, to), functions);
   const Tensor label =
@@ -48,8 +49,7 @@ TEST_CASE("deepcell joint: both mixers learn to fill in") {
   const auto train = [&](auto joint) {
     const DeepCell<> encoder({.width = 8, .dropout = 0}, Rng(1));
     const DeepGate2<> other({.width = 8}, Rng(2));
-    const GateStates gates =
-        other(deepgate2_graph(test::golden_graph(), test::golden_kinds()));
+    const GateStates gates = other(deepgate2_graph(test::golden_graph(), test::golden_kinds()));
     const GateStates fixed = encoder(g);  // the encoder is trained before
     Adam optimizer(joint, {.learning_rate = 1e-2});
     float first = 0, last = 0;

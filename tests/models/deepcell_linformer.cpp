@@ -41,6 +41,7 @@ TEST_CASE("linformer: gradients, shorter sequences, errors") {
   const auto report = gradcheck([&](const std::vector<Var>& in) { return model(in[0]); },
                                 {Init(Rng(2), DType::f64).normal({4, 4}, 0, 1)});
   CHECK_MESSAGE(report.passed, concat(report));
-  CHECK(test::error_of([&] { model(Var(Tensor::zeros({6, 4}, DType::f64))); })
-            .find("more positions") != std::string::npos);
+  CHECK(test::error_of([&] {
+          model(Var(Tensor::zeros({6, 4}, DType::f64)));
+        }).find("more positions") != std::string::npos);
 }

@@ -15,9 +15,9 @@ Fgnn2Graph golden_fgnn(bool swapped = false) {
   const std::int32_t to[] = {3, 3, 4, 4, 5, 5};
   const std::uint8_t type[] = {0, 0, 1, 0, 1, 0}, swapped_type[] = {0, 0, 0, 1, 0, 1};
   const std::uint8_t inverted[] = {0, 0, 0, 0, 0, 1};
-  return fgnn2_graph(Graph::from_edges(6, swapped ? swapped_from : from, to,
-                                       swapped ? swapped_type : type),
-                     inverted, {5});
+  return fgnn2_graph(
+      Graph::from_edges(6, swapped ? swapped_from : from, to, swapped ? swapped_type : type),
+      inverted, {5});
 }
 
 }  // namespace

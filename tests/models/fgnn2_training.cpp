@@ -59,6 +59,7 @@ TEST_CASE("fgnn2 training: codes of truth tables") {
   const Tensor w = contrast_weights(codes);
   CHECK(w.view<float, 2>()(0, 1) == 1);
   CHECK(w.view<float, 2>()(0, 2) == 0);
-  CHECK(test::error_of([] { truth_table_code({true, false, true}); }).find("2^inputs") !=
-        std::string::npos);
+  CHECK(test::error_of([] {
+          truth_table_code({true, false, true});
+        }).find("2^inputs") != std::string::npos);
 }

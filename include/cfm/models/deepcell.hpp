@@ -51,8 +51,7 @@ inline Tensor cell_features(std::span<const CellFunction> functions) {
     CFM_CHECK(f.inputs >= 0 && f.inputs <= 6, "cell features: cells of at most 6 inputs", v,
               f.inputs);
     const Index entries = Index{1} << f.inputs;
-    for (Index j = 0; j < 64; ++j)
-      rows(v, j) = static_cast<float>((f.table >> (j % entries)) & 1);
+    for (Index j = 0; j < 64; ++j) rows(v, j) = static_cast<float>((f.table >> (j % entries)) & 1);
   }
   return out;
 }
@@ -75,11 +74,11 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// DeepGate2 with one kind of node: a sweep for structure and one for function, whose GRUs also read
-/// the truth table of the cell. The published variants are DeepCell<TfMlpAggregator<>> ("dg2"),
-/// DeepCell<AgnnAggregator<>> ("gat") and DeepCell<SumAggregator<>> ("gcn"); tensors are named as in
-/// their files.
-/// Source:  Z. Shi et al., "DeepCell: multiview representation learning for post-mapping netlists",
+/// DeepGate2 with one kind of node: a sweep for structure and one for function, whose GRUs also
+/// read the truth table of the cell. The published variants are DeepCell<TfMlpAggregator<>>
+/// ("dg2"), DeepCell<AgnnAggregator<>> ("gat") and DeepCell<SumAggregator<>> ("gcn"); tensors are
+/// named as in their files. Source:  Z. Shi et al., "DeepCell: multiview representation learning
+/// for post-mapping netlists",
 ///          ICCAD 2025, section III, with the details of its public code.
 template <class Aggregator = TfMlpAggregator<>, class LinearT = Linear<>>
 class DeepCell {
@@ -97,8 +96,13 @@ class DeepCell {
     update_cell_strc = LevelGru(h + table_columns, h, init.next());
     update_cell_func = LevelGru(h + table_columns, h, init.next());
     const auto head = [&](Index in, Index out) {
-      return Mlp<LinearT>({.in = in, .hidden = config.head, .out = out, .layers = 3,
-                           .norm = Norm::batch, .dropout = config.dropout}, init.next());
+      return Mlp<LinearT>({.in = in,
+                           .hidden = config.head,
+                           .out = out,
+                           .layers = 3,
+                           .norm = Norm::batch,
+                           .dropout = config.dropout},
+                          init.next());
     };
     readout_prob = head(h, 1);
     connect_head = head(2 * h, 3);
@@ -120,8 +124,7 @@ class DeepCell {
   GateStates operator()(const DeepCellGraph& graph, const Var& tape = {},
                         std::uint64_t seed = 0) const {
     const DType dtype = update_cell_strc.cell.weights.recurrent.weight.decode().dtype();
-    const Tensor hs =
-        orthonormal_states(graph.circuits, graph.sources, config_.width, seed, dtype);
+    const Tensor hs = orthonormal_states(graph.circuits, graph.sources, config_.width, seed, dtype);
     return from(graph, beside(tape, Var(hs)));
   }
 

@@ -21,8 +21,8 @@ inline std::vector<std::int32_t> mask_cones(const Graph& fanins, double part, In
             hops);
   const auto nodes = static_cast<std::size_t>(fanins.nodes());
   if (nodes == 0) return {};
-  const auto count = std::max<std::size_t>(
-      1, static_cast<std::size_t>(part * static_cast<double>(nodes)));
+  const auto count =
+      std::max<std::size_t>(1, static_cast<std::size_t>(part * static_cast<double>(nodes)));
   std::vector<std::uint8_t> seen(nodes, 0);
   std::vector<std::int32_t> frontier, next, out;
   while (frontier.size() < std::min(count, nodes)) {
@@ -53,16 +53,15 @@ inline TransformerConfig deepcell_transformer(Index dim = 256) {
   return {.dim = dim, .heads = 8, .hidden = 4 * dim, .layers = 4, .dropout = 0.1};
 }
 
-/// Tokens are [structure | function]; masked cells have a trained vector in place of their function.
-/// All tokens of both views go through the mixer, a TransformerEncoder<> or a Linformer<>.
-/// Source:  as DeepCell, section III-D.
+/// Tokens are [structure | function]; masked cells have a trained vector in place of their
+/// function. All tokens of both views go through the mixer, a TransformerEncoder<> or a
+/// Linformer<>. Source:  as DeepCell, section III-D.
 template <class Mixer = TransformerEncoder<>>
 class DeepCellJoint {
  public:
   /// `width` is that of one vector, half of a token.
   DeepCellJoint(Index width, typename Mixer::Config mixer, Init init)
-      : mask_token{fan_in_uniform({width}, width, init.next())},
-        mix(mixer, init.next()) {
+      : mask_token{fan_in_uniform({width}, width, init.next())}, mix(mixer, init.next()) {
     CFM_CHECK(mixer.dim == 2 * width, "deepcell joint: a token has both vectors", mixer.dim, width);
   }
 
@@ -82,8 +81,7 @@ class DeepCellJoint {
   /// Shapes:  gates [any, width] each  ->  [cells, 2 width].
   Var operator()(const GateStates& cells, std::span<const std::int32_t> masked,
                  const GateStates& gates) const {
-    const Var tokens =
-        cat({mask(cells, masked), cat({gates.structure, gates.function}, 1)}, 0);
+    const Var tokens = cat({mask(cells, masked), cat({gates.structure, gates.function}, 1)}, 0);
     Var mixed;
     if constexpr (std::is_same_v<typename Mixer::Config, TransformerConfig>)
       mixed = reshape(mix(unsqueeze(tokens, 0)), {tokens.size(0), tokens.size(1)});
@@ -112,8 +110,8 @@ struct DeepCellWeights {
 inline Var deepcell_loss(const Var& mixed, const GateStates& cells,
                          std::span<const std::int32_t> masked, const Var& probability,
                          const Tensor& label, const DeepCellWeights& weights = {}) {
-  const Var prob = l1_loss(reshape(probability, {probability.size()}),
-                           Var(label.reshape({label.size()})));
+  const Var prob =
+      l1_loss(reshape(probability, {probability.size()}), Var(label.reshape({label.size()})));
   if (masked.empty()) return prob * weights.probability;
   const Tensor rows = isa_detail::index_tensor(masked);
   const Var truth = cat({Var(cells.structure.value()), Var(cells.function.value())}, 1);

@@ -17,8 +17,8 @@ CFM_NAMESPACE_BEGIN
 struct LinformerConfig {
   Index dim = 256;
   Index heads = 8;
-  Index keys = 256;       ///< that the sequence is projected to
-  Index positions = 8192; ///< longest sequence
+  Index keys = 256;        ///< that the sequence is projected to
+  Index positions = 8192;  ///< longest sequence
   Index depth = 4;
 
   static void visit(auto& self, auto&& v) {
@@ -55,8 +55,8 @@ class LinformerAttention {
     CFM_CHECK(n <= proj_k.value.size(0), "linformer: more positions than it was made for", x,
               proj_k.value);
     const Var mix = slice(bind(x, proj_k), 0, 0, n);
-    const Var keys = matmul(transpose(mix, 0, 1), to_k(x));                   // [keys, width]
-    const Var q = transpose(reshape(to_q(x), {n, heads_, width}), 0, 1);      // [heads, n, width]
+    const Var keys = matmul(transpose(mix, 0, 1), to_k(x));               // [keys, width]
+    const Var q = transpose(reshape(to_q(x), {n, heads_, width}), 0, 1);  // [heads, n, width]
     const Var rows = reshape(q, {heads_ * n, width}) / std::sqrt(static_cast<double>(width));
     const Var y = matmul(softmax(matmul(rows, transpose(keys, 0, 1)), 1), keys);
     return to_out(reshape(transpose(reshape(y, {heads_, n, width}), 0, 1), {n, heads_ * width}));

@@ -17,9 +17,9 @@ CFM_NAMESPACE_BEGIN
 /// A circuit, or a batch of them, with the schedule of its ANDs (kind 0) and NOTs (kind 1).
 struct DeepGate2Graph {
   LevelSchedule schedule;
-  std::vector<NodeKind> kinds;                ///< of every node
-  std::vector<std::int64_t> circuits{0};      ///< where the nodes of each circuit begin; the end
-  std::vector<std::int32_t> sources;          ///< nodes of level 0, ascending: inputs and latches
+  std::vector<NodeKind> kinds;            ///< of every node
+  std::vector<std::int64_t> circuits{0};  ///< where the nodes of each circuit begin; the end
+  std::vector<std::int32_t> sources;      ///< nodes of level 0, ascending: inputs and latches
 
   Index nodes() const { return schedule.nodes(); }
   Index size() const { return static_cast<Index>(circuits.size()) - 1; }

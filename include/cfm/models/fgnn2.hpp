@@ -16,9 +16,9 @@ CFM_NAMESPACE_BEGIN
 /// Sizes of FGNN2.
 struct Fgnn2Config {
   Index width = 256;
-  Index hidden = 128;            ///< inside the maps of AND and inversion
-  Index projection = 0;          ///< columns of the projection head; 0: no head
-  Index projection_hidden = 0;   ///< inside the head; 0: width
+  Index hidden = 128;           ///< inside the maps of AND and inversion
+  Index projection = 0;         ///< columns of the projection head; 0: no head
+  Index projection_hidden = 0;  ///< inside the head; 0: width
 
   static void visit(auto& self, auto&& v) {
     v("width", self.width);
@@ -30,16 +30,16 @@ struct Fgnn2Config {
 
 /// A circuit, or a batch, of inputs and ANDs.
 struct Fgnn2Graph {
-  LevelSchedule schedule;                  ///< ANDs are kind 0, those that end inverted kind 1
-  std::vector<std::int32_t> outputs;       ///< the node of each output
-  std::vector<std::int64_t> circuits{0};   ///< where the nodes of each circuit begin; the end
+  LevelSchedule schedule;                 ///< ANDs are kind 0, those that end inverted kind 1
+  std::vector<std::int32_t> outputs;      ///< the node of each output
+  std::vector<std::int64_t> circuits{0};  ///< where the nodes of each circuit begin; the end
 
   Index nodes() const { return schedule.nodes(); }
 };
 
-/// Edge type 1 is an inverted edge; inverted[v] is 1 if node v drives an inverted output: its vector
-/// is that of the inverted function, for its targets too, as published.
-/// Errors:  Error if edges have no types, there is not one mark for every node, or there is a
+/// Edge type 1 is an inverted edge; inverted[v] is 1 if node v drives an inverted output: its
+/// vector is that of the inverted function, for its targets too, as published. Errors:  Error if
+/// edges have no types, there is not one mark for every node, or there is a
 ///          cycle.
 inline Fgnn2Graph fgnn2_graph(const Graph& graph, std::span<const std::uint8_t> inverted,
                               std::vector<std::int32_t> outputs,
@@ -102,13 +102,19 @@ class Fgnn2 {
     CFM_CHECK(config.width >= 1 && config.hidden >= 1, "fgnn2: widths are at least 1", config.width,
               config.hidden);
     for (auto* map : {&func_inv, &func_and})
-      *map = Mlp<LinearT>({.in = config.width, .hidden = config.hidden, .out = config.width,
-                           .layers = 3, .activation = Activation::leaky_relu}, init.next());
+      *map = Mlp<LinearT>({.in = config.width,
+                           .hidden = config.hidden,
+                           .out = config.width,
+                           .layers = 3,
+                           .activation = Activation::leaky_relu},
+                          init.next());
     if (config.projection > 0)
-      proj_head = Mlp<LinearT>({.in = config.width,
-                                .hidden = config.projection_hidden > 0 ? config.projection_hidden
-                                                                       : config.width,
-                                .out = config.projection, .layers = 2}, init.next());
+      proj_head = Mlp<LinearT>(
+          {.in = config.width,
+           .hidden = config.projection_hidden > 0 ? config.projection_hidden : config.width,
+           .out = config.projection,
+           .layers = 2},
+          init.next());
   }
 
   /// The vectors of all nodes. `tape` is any value on the tape that shall record, or Var().
@@ -187,7 +193,9 @@ class Fgnn2 {
     if (sources[0].empty())
       return segment_mean(inverse.rows(isa_detail::index_tensor(sources[1])), nodes);
     return segment_mean(cat({h.rows(isa_detail::index_tensor(sources[0])),
-                             inverse.rows(isa_detail::index_tensor(sources[1]))}, 0), nodes);
+                             inverse.rows(isa_detail::index_tensor(sources[1]))},
+                            0),
+                        nodes);
   }
 
   Config config_;
