@@ -77,9 +77,9 @@ CFM_ISA_NAMESPACE_BEGIN
 /// DeepGate2 with one kind of node: a sweep for structure and one for function, whose GRUs also
 /// read the truth table of the cell. The published variants are DeepCell<TfMlpAggregator<>>
 /// ("dg2"), DeepCell<AgnnAggregator<>> ("gat") and DeepCell<SumAggregator<>> ("gcn"); tensors are
-/// named as in their files. Source:  Z. Shi et al., "DeepCell: multiview representation learning
-/// for post-mapping netlists",
-///          ICCAD 2025, section III, with the details of its public code.
+/// named as in their files.
+/// Source:  Z. Shi et al., "DeepCell: multiview representation learning for post-mapping
+///          netlists", ICCAD 2025, section III, with the details of its public code.
 template <class Aggregator = TfMlpAggregator<>, class LinearT = Linear<>>
 class DeepCell {
  public:

@@ -55,7 +55,8 @@ inline TransformerConfig deepcell_transformer(Index dim = 256) {
 
 /// Tokens are [structure | function]; masked cells have a trained vector in place of their
 /// function. All tokens of both views go through the mixer, a TransformerEncoder<> or a
-/// Linformer<>. Source:  as DeepCell, section III-D.
+/// Linformer<>.
+/// Source:  as DeepCell, section III-D.
 template <class Mixer = TransformerEncoder<>>
 class DeepCellJoint {
  public:

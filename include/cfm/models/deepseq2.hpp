@@ -42,7 +42,8 @@ struct SequentialStates {
 /// DeepGate2 with a third vector for what changes from cycle to cycle. Flip-flops are sources; when
 /// the level of a flip-flop's driver is done, the flip-flop takes a map of the driver's vectors,
 /// and the nodes on cycles through it are updated once more. Tensors are named as in the public
-/// code. Source:  S. Khan et al., "DeepSeq2: enhanced sequential circuit learning with disentangled
+/// code.
+/// Source:  S. Khan et al., "DeepSeq2: enhanced sequential circuit learning with disentangled
 ///          representations", ASP-DAC 2025, with details of a public derivative of its code.
 template <class LinearT = Linear<>>
 class DeepSeq2 {

@@ -38,8 +38,8 @@ struct Fgnn2Graph {
 };
 
 /// Edge type 1 is an inverted edge; inverted[v] is 1 if node v drives an inverted output: its
-/// vector is that of the inverted function, for its targets too, as published. Errors:  Error if
-/// edges have no types, there is not one mark for every node, or there is a
+/// vector is that of the inverted function, for its targets too, as published.
+/// Errors:  Error if edges have no types, there is not one mark for every node, or there is a
 ///          cycle.
 inline Fgnn2Graph fgnn2_graph(const Graph& graph, std::span<const std::uint8_t> inverted,
                               std::vector<std::int32_t> outputs,
