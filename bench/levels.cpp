@@ -11,10 +11,11 @@
 #include <cstdio>
 #include <cstring>
 
-#include <cfm/autograd/ops_level.hpp>
 #include <cfm/autograd/ops_elementwise.hpp>
+#include <cfm/autograd/ops_level.hpp>
 #include <cfm/autograd/ops_matmul.hpp>
 #include <cfm/autograd/ops_shape.hpp>
+#include <cfm/models/deepgate2.hpp>
 
 #include "race.hpp"
 #include "remote.hpp"
@@ -79,8 +80,9 @@ struct Run {
     const cfm::Var w = leaf(ih), m = leaf(message);
     const Index h = problem.width;
     const double sources = problem.attention ? 1 : 2;
-    const cfm::Var b = leaf(bias_ih) +
-                       cfm::reshape(cfm::matmul(w, cfm::reshape(leaf(bias), {h, 1})), {3 * h}) * sources;
+    const cfm::Var b =
+        leaf(bias_ih) +
+        cfm::reshape(cfm::matmul(w, cfm::reshape(leaf(bias), {h, 1})), {3 * h}) * sources;
     return cfm::level_sweep(schedule, leaf(state),
                             {{cfm::matmul(w, m), leaf(hh), b, leaf(bias_hh),
                               problem.attention ? leaf(score) : cfm::Var()}},
@@ -101,13 +103,10 @@ struct Run {
   cfm::Tensor state, message, ih, hh, bias_ih, bias_hh, bias, score, grad;
 };
 
-// One element of the result, there and here.
-void compare(const Run& run, bool train) {
-  const cfm::Tensor ours = train ? run.train(true) : run.infer();
-  const double tolerance = train ? 1e-3 : 1e-5;
+// Some elements of the result, there and here.
+void compare_rows(const cfm::Tensor& ours, cfm::Json request, double tolerance) {
   for (const auto& peer : cfm::bench::remotes())
     for (Index i = 0; i < 8; ++i) {
-      cfm::Json request = run.problem.request(train);
       const Index row = ours.size(0) - 1 - i * 7, column = i * 5 % ours.size(1);
       request.set("row", row);
       request.set("column", column);
@@ -117,6 +116,70 @@ void compare(const Run& run, bool train) {
         std::printf("  %s differs at %lld, %lld: %g, ours %g\n", peer->name().c_str(),
                     static_cast<long long>(row), static_cast<long long>(column), theirs, value);
     }
+}
+
+void compare(const Run& run, bool train) {
+  compare_rows(train ? run.train(true) : run.infer(), run.problem.request(train),
+               train ? 1e-3 : 1e-5);
+}
+
+// Circuits of 500 nodes, ANDs and NOTs in turn, as one batch.
+struct Circuits {
+  static constexpr Index nodes = 500, inputs = 20;
+
+  Circuits(Index count, Index width) : model({.width = width}) {
+    std::vector<std::int32_t> from, to;
+    std::vector<cfm::NodeKind> kinds;
+    std::vector<std::int64_t> circuits{0};
+    for (Index c = 0; c < count; ++c) {
+      for (Index v = 0; v < nodes; ++v) {
+        const Index sources = v < inputs ? 0 : v % 2 == 0 ? 2 : 1;
+        kinds.push_back(sources == 0   ? cfm::NodeKind::input
+                        : sources == 2 ? cfm::NodeKind::and_gate
+                                       : cfm::NodeKind::not_gate);
+        for (Index k = 0; k < sources; ++k) {
+          const Index back = (v * 7919 + c * 104'729 + k * 31) % std::min<Index>(v, 60);
+          from.push_back(static_cast<std::int32_t>(c * nodes + v - 1 - back));
+          to.push_back(static_cast<std::int32_t>(c * nodes + v));
+        }
+      }
+      circuits.push_back((c + 1) * nodes);
+    }
+    const Index all = count * nodes;
+    graph = cfm::deepgate2_graph(cfm::Graph::from_edges(all, from, to), kinds, circuits);
+    structure = formula(all, width, 1);
+    function = formula(all, width, 2);
+    Index seed = 100;
+    cfm::for_each_parameter(model, [&](std::string_view, cfm::Parameter& p) {
+      const Index columns = p.value.size(-1);
+      p.value = formula(p.value.size() / columns, columns, seed++).reshape(p.value.shape());
+    });
+    const double h = static_cast<double>(width), gates = static_cast<double>(all - count * inputs);
+    flops = gates / 2 * (2 * 12 * h * h + 6 * h * h + 2 * 12 * h * h);
+  }
+
+  cfm::Tensor infer() const {
+    return model.sweep(graph.schedule, cfm::Var(structure), cfm::Var(function)).function.value();
+  }
+
+  cfm::DeepGate2<> model;
+  cfm::DeepGate2Graph graph;
+  cfm::Tensor structure, function;
+  double flops = 0;
+};
+
+void circuits(cfm::bench::Races& races, Index count, Index width) {
+  const auto run = std::make_shared<Circuits>(count, width);
+  cfm::Json request{cfm::JsonObject{}};
+  request.set("workload", "deepgate2");
+  request.set("count", count);
+  request.set("width", width);
+  const std::string shape = cfm::concat(count, " x 500, width ", width);
+  races.add({.workload = "deepgate2", .shape = shape, .flops = run->flops}, [&](auto& race) {
+    compare_rows(run->infer(), request, 1e-5);
+    race.ours([run] { run->infer(); });
+    add_remotes(race, request);
+  });
 }
 
 void races(cfm::bench::Races& races) {
@@ -142,6 +205,7 @@ void races(cfm::bench::Races& races) {
                 add_remotes(race, p.request(true));
               });
   }
+  circuits(races, 1000, 64);
 }
 
 }  // namespace

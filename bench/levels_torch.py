@@ -101,7 +101,83 @@ class LevelGru:
         return self.cell.weight_ih.grad
 
 
-MAKERS = {"level_gru": LevelGru}
+class TfMlp(torch.nn.Module):
+    """Attention with products a source, softmax over the fan-ins of a node."""
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.attn_lin = torch.nn.Linear(2 * width, 1)
+        self.msg_q, self.msg_k, self.msg_v = (torch.nn.Linear(inputs, width) for _ in "qkv")
+
+    def forward(self, x, sources, targets, nodes, count):
+        own, other = x(nodes), x(sources)
+        q, k, v = self.msg_q(own)[targets], self.msg_k(other), self.msg_v(other)
+        score = self.attn_lin(torch.cat([q, k], 1)).squeeze(1)
+        top = torch.full((count,), -torch.inf).scatter_reduce(0, targets, score, "amax")
+        e = torch.exp(score - top[targets])
+        alpha = e / (torch.zeros(count).index_add(0, targets, e)[targets] + 1e-16)
+        return torch.zeros(count, v.shape[1]).index_add(0, targets, v * alpha.unsqueeze(1))
+
+
+class DeepGate2(torch.nn.Module):
+    """The level loop of the public code, with the edges of each level and kind found beforehand."""
+
+    def __init__(self, count, width):
+        super().__init__()
+        size, inputs, h = 500, 20, width
+        c = torch.arange(count)
+        level = torch.zeros(count, size, dtype=torch.long)
+        sources = []
+        for v in range(size):
+            rows = []
+            for k in range(0 if v < inputs else 2 if v % 2 == 0 else 1):
+                u = v - 1 - (v * 7919 + c * 104729 + k * 31) % min(v, 60)
+                level[:, v] = torch.maximum(level[:, v], level[c, u] + 1)
+                rows.append(c * size + u)
+            sources.append(rows)
+        self.groups = []
+        for depth in range(1, int(level.max()) + 1):
+            for kind in (0, 1):  # AND, NOT
+                circuit, v = torch.nonzero((level == depth) & (torch.arange(size) % 2 == kind),
+                                           as_tuple=True)
+                if len(v):
+                    self.groups.append((kind, circuit * size + v, circuit, v))
+        table = torch.zeros(2, count * size, dtype=torch.long)
+        for v, rows in enumerate(sources):
+            for k, row in enumerate(rows):
+                table[k, c * size + v] = row
+        self.steps = []
+        for kind, nodes, _, _ in self.groups:
+            fanins = 2 - kind
+            edges = table[:fanins, nodes].t().reshape(-1)
+            targets = torch.arange(len(nodes)).repeat_interleave(fanins)
+            self.steps.append((kind, nodes, edges, targets))
+        self.aggr = torch.nn.ModuleList([TfMlp(h, h), TfMlp(h, h), TfMlp(2 * h, h), TfMlp(h, h)])
+        self.update = torch.nn.ModuleList([torch.nn.GRUCell(h, h) for _ in range(4)])
+        with torch.no_grad():
+            for seed, p in enumerate([p for m in [*self.aggr, *self.update] for p in m.parameters()]):
+                p.copy_(formula(p.numel() // p.shape[-1], p.shape[-1], 100 + seed).reshape(p.shape))
+        self.hs, self.hf = formula(count * size, h, 1), formula(count * size, h, 2)
+
+    def run(self):
+        and_s, not_s, and_f, not_f = self.aggr
+        up_and_s, up_and_f, up_not_s, up_not_f = self.update
+        with torch.inference_mode():
+            hs, hf = self.hs.clone(), self.hf.clone()
+            structure, function = hs.__getitem__, hf.__getitem__
+            for kind, nodes, sources, targets in self.steps:
+                n = len(nodes)
+                if kind == 0:
+                    hs[nodes] = up_and_s(and_s(structure, sources, targets, nodes, n), hs[nodes])
+                    both = lambda rows: torch.cat([hs[rows], hf[rows]], 1)
+                    hf[nodes] = up_and_f(and_f(both, sources, targets, nodes, n), hf[nodes])
+                else:
+                    hs[nodes] = up_not_s(not_s(structure, sources, targets, nodes, n), hs[nodes])
+                    hf[nodes] = up_not_f(not_f(function, sources, targets, nodes, n), hf[nodes])
+            return hf
+
+
+MAKERS = {"level_gru": LevelGru, "deepgate2": DeepGate2}
 
 
 @functools.lru_cache(maxsize=1)

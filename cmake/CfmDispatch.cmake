@@ -5,7 +5,7 @@
 set(cfm_dispatch_sources ${CMAKE_CURRENT_LIST_DIR}/dispatch/level.cpp)
 # A file of bodies, kernels/<name>-inl.hpp, for each unit; what it includes may be listed with it.
 foreach(cfm_bodies IN ITEMS attention decode_attention dropout edge_attention_backward+edge_attention
-                            elementwise half lanes loss
+                            elementwise half lanes level_sweep loss
                             matmul_few_rows+matmul matmul_packed norm reduce rope sage scan softmax
                             spmm top_k transpose)
   string(REPLACE "+" ";" cfm_bodies ${cfm_bodies})

@@ -41,9 +41,9 @@ struct LevelProblem {
     }
     graph = Graph::from_edges(c.nodes, from, to);
     for (std::int32_t v = 0; v < n; ++v)
-      kinds.push_back(v == n - 3 ? LevelSchedule::fixed
-                                 : static_cast<std::uint8_t>(rng.below(
-                                       static_cast<std::uint64_t>(c.kinds))));
+      kinds.push_back(
+          v == n - 3 ? LevelSchedule::fixed
+                     : static_cast<std::uint8_t>(rng.below(static_cast<std::uint64_t>(c.kinds))));
     schedule = LevelSchedule(graph, kinds, c.direction);
     inputs.push_back(level_random({c.nodes, c.hidden}, rng.split(1), c.dtype));
     inputs.push_back(level_random({c.nodes, std::max<Index>(1, c.side)}, rng.split(2), c.dtype));
@@ -100,8 +100,8 @@ struct LevelProblem {
           sources.push_back(rows.columns[static_cast<std::size_t>(e)]);
           keys.push_back(static_cast<std::int32_t>(nodes.size()));
           const auto places = schedule.edge_places();
-          edges.push_back(static_cast<std::int32_t>(
-              places.empty() ? e : places[static_cast<std::size_t>(e)]));
+          edges.push_back(
+              static_cast<std::int32_t>(places.empty() ? e : places[static_cast<std::size_t>(e)]));
         }
         nodes.push_back(v);
       }
@@ -120,8 +120,7 @@ struct LevelProblem {
         x = mul(x, segment_softmax(score, segments));
       }
       Var m = segment_sum(x, segments);
-      if (config.extra > 0)
-        m = cat({m, index_select(Var(context.extra), 0, tensor(nodes))}, 1);
+      if (config.extra > 0) m = cat({m, index_select(Var(context.extra), 0, tensor(nodes))}, 1);
       const Var old = index_select(h, 0, tensor(nodes));
       const Var gi = linear(m, u.weight_ih, u.bias_ih), gh = linear(old, u.weight_hh, u.bias_hh);
       const Index n = config.hidden;
@@ -156,8 +155,13 @@ std::vector<LevelCase> level_cases() {
       out.push_back({.hidden = 4, .attention = attention, .direction = d});
       out.push_back({.hidden = 3, .side = 5, .attention = attention, .direction = d});
       out.push_back({.hidden = 5, .extra = 3, .attention = attention, .direction = d, .kinds = 1});
-      out.push_back({.hidden = 2, .side = 2, .extra = 1, .edge = 3, .attention = attention,
-                     .direction = d, .kinds = 3});
+      out.push_back({.hidden = 2,
+                     .side = 2,
+                     .extra = 1,
+                     .edge = 3,
+                     .attention = attention,
+                     .direction = d,
+                     .kinds = 3});
     }
   return out;
 }

@@ -55,8 +55,10 @@ TEST_CASE("level states: values need a gradient although the start has none") {
 TEST_CASE("level states: errors") {
   LevelStates h(Var(Tensor::zeros({2, 2})));
   CHECK(test::error_of([&] { h.rows(states_index({2})); }) != "no error");
-  CHECK(test::error_of([&] { h.assign(states_index({2}), Var(Tensor::zeros({1, 2}))); })
-            .find("no such row") != std::string::npos);
-  CHECK(test::error_of([&] { h.assign(states_index({0}), Var(Tensor::zeros({2, 2}))); })
-            .find("one row of values") != std::string::npos);
+  CHECK(test::error_of([&] {
+          h.assign(states_index({2}), Var(Tensor::zeros({1, 2})));
+        }).find("no such row") != std::string::npos);
+  CHECK(test::error_of([&] {
+          h.assign(states_index({0}), Var(Tensor::zeros({2, 2})));
+        }).find("one row of values") != std::string::npos);
 }

@@ -66,13 +66,15 @@ TEST_CASE("level schedule: backward, all nodes alike") {
   for (Index v = 0; v < 9; ++v)
     for (std::int64_t e = rows.offsets[static_cast<std::size_t>(v)];
          e < rows.offsets[static_cast<std::size_t>(v) + 1]; ++e)
-      CHECK(in.columns[static_cast<std::size_t>(s.edge_places()[static_cast<std::size_t>(e)])] == v);
+      CHECK(in.columns[static_cast<std::size_t>(s.edge_places()[static_cast<std::size_t>(e)])] ==
+            v);
 }
 
 TEST_CASE("level schedule: every node once, levels ascending, sources before") {
   const Graph g = random_dag(3000, Rng(3));
   std::vector<std::uint8_t> kinds(3000);
-  for (std::size_t v = 0; v < kinds.size(); ++v) kinds[v] = static_cast<std::uint8_t>(v % 7 == 0 ? 255 : v % 3);
+  for (std::size_t v = 0; v < kinds.size(); ++v)
+    kinds[v] = static_cast<std::uint8_t>(v % 7 == 0 ? 255 : v % 3);
   for (const auto direction : {SweepDirection::fanins, SweepDirection::fanouts}) {
     const LevelSchedule s(g, kinds, direction);
     std::vector<Index> level(3000, -1);
@@ -86,10 +88,10 @@ TEST_CASE("level schedule: every node once, levels ascending, sources before") {
       for (std::int32_t v : s.nodes_of(group)) {
         CHECK(level[static_cast<std::size_t>(v)] == -1);
         level[static_cast<std::size_t>(v)] = group.level;
-        const auto kind = group.level == 0 ? LevelSchedule::fixed : kinds[static_cast<std::size_t>(v)];
+        const auto kind =
+            group.level == 0 ? LevelSchedule::fixed : kinds[static_cast<std::size_t>(v)];
         CHECK(group.kind == kind);
-        for (std::int32_t u : s.rows().fanins()[v])
-          CHECK(level[static_cast<std::size_t>(u)] >= 0);
+        for (std::int32_t u : s.rows().fanins()[v]) CHECK(level[static_cast<std::size_t>(u)] >= 0);
       }
     }
     CHECK(position == 3000);

@@ -25,13 +25,12 @@ TEST_CASE("deepgate: golden vectors") {
   const Var h = model(golden_deepgate_graph(false));
   test::check_values(
       h.value(),
-      {.688327, -.030858, -.749120, -.189199, .684754, -.038041, -.749359, -.189645, .686298,
-       -.033370, -.749193, -.189571, .706266, .099639, -.054846, -.155591, .622567, .006471,
-       -.204252, -.113614, .696286, .083354, -.054356, -.132219, .642888, .029133, -.159807,
-       -.151811, .678936, .054820, -.076384, -.115219, .259637, .241762, .343547, -.028080});
-  test::check_values(model.predict(h).value(),
-                     {-.273833, -.273496, -.273693, -.282819, -.271026, -.281148, -.274376,
-                      -.278166, -.293670});
+      {.688327,  -.030858, -.749120, -.189199, .684754,  -.038041, -.749359, -.189645, .686298,
+       -.033370, -.749193, -.189571, .706266,  .099639,  -.054846, -.155591, .622567,  .006471,
+       -.204252, -.113614, .696286,  .083354,  -.054356, -.132219, .642888,  .029133,  -.159807,
+       -.151811, .678936,  .054820,  -.076384, -.115219, .259637,  .241762,  .343547,  -.028080});
+  test::check_values(model.predict(h).value(), {-.273833, -.273496, -.273693, -.282819, -.271026,
+                                                -.281148, -.274376, -.278166, -.293670});
 }
 
 TEST_CASE("deepgate: golden vectors with a skip edge") {
@@ -41,9 +40,8 @@ TEST_CASE("deepgate: golden vectors with a skip edge") {
   test::check_values(row_of(h, 0).value(), {.668664, -.018098, -.747692, -.197354});
   test::check_values(row_of(h, 7).value(), {.700815, .096229, -.029800, -.080866});
   test::check_values(row_of(h, 8).value(), {.247386, .224371, .343074, -.020919});
-  test::check_values(model.predict(h).value(),
-                     {-.273768, -.273497, -.273710, -.282803, -.271040, -.281010, -.274075,
-                      -.281422, -.292763});
+  test::check_values(model.predict(h).value(), {-.273768, -.273497, -.273710, -.282803, -.271040,
+                                                -.281010, -.274075, -.281422, -.292763});
   for (float p : std::as_const(model.probability(h).value()).span<float>()) CHECK(p == 0);
 }
 
@@ -82,7 +80,8 @@ TEST_CASE("deepgate: a batch gives what each circuit gives alone") {
   const Tensor all = model(deepgate_graph(circuits)).value();
   Index begin = 0;
   for (const ExplicitNotGraph& c : circuits) {
-    CHECK(test::same_bits(all.slice(0, begin, begin + c.nodes()), model(deepgate_graph(c)).value()));
+    CHECK(
+        test::same_bits(all.slice(0, begin, begin + c.nodes()), model(deepgate_graph(c)).value()));
     begin += c.nodes();
   }
 }

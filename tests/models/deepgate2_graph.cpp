@@ -27,7 +27,8 @@ TEST_CASE("deepgate2 graph: rows are orthonormal, in blocks beyond the width") {
   }
   const Tensor many = orthonormal_rows(64, 8, Rng(1), DType::f64);
   double length = 0;
-  for (Index i = 0; i < 8; ++i) length += many.view<double, 2>()(63, i) * many.view<double, 2>()(63, i);
+  for (Index i = 0; i < 8; ++i)
+    length += many.view<double, 2>()(63, i) * many.view<double, 2>()(63, i);
   CHECK(length == doctest::Approx(1.0));
   CHECK(orthonormal_rows(0, 8, Rng(1)).size(0) == 0);
 }
@@ -38,7 +39,8 @@ TEST_CASE("deepgate2 graph: only sources have a first vector") {
   for (Index v = 0; v < 9; ++v) {
     double length = 0;
     for (Index i = 0; i < 4; ++i)
-      length += static_cast<double>(t.view<float, 2>()(v, i)) * static_cast<double>(t.view<float, 2>()(v, i));
+      length += static_cast<double>(t.view<float, 2>()(v, i)) *
+                static_cast<double>(t.view<float, 2>()(v, i));
     CHECK(length == doctest::Approx(v < 3 ? 1.0 : 0.0));
   }
   CHECK_FALSE(test::same_bits(t, orthonormal_states(g, 4, 10)));

@@ -51,8 +51,7 @@ TEST_CASE("deepgate2 training: the loss is the weighted mean of its parts") {
 }
 
 TEST_CASE("deepgate2 training: gradients of the whole model in double") {
-  const DeepGate2<> model({.width = 3, .dropout = 0},
-                          Init(Rng(2), DType::f64));
+  const DeepGate2<> model({.width = 3, .dropout = 0}, Init(Rng(2), DType::f64));
   const DeepGate2Graph g = deepgate2_graph(test::golden_graph(), test::golden_kinds());
   const DeepGate2Targets t = golden_targets();
   const auto f = [&](const std::vector<Var>& in) {
@@ -60,8 +59,8 @@ TEST_CASE("deepgate2 training: gradients of the whole model in double") {
     return function_loss(y.function, t.function_pairs, t.function_distance.to(DType::f64)) +
            sum(square(y.structure));
   };
-  const auto report = gradcheck(f, {orthonormal_states(g, 3, 1, DType::f64),
-                                    Init(Rng(3), DType::f64).normal({9, 3}, 0, 1)});
+  const auto report = gradcheck(
+      f, {orthonormal_states(g, 3, 1, DType::f64), Init(Rng(3), DType::f64).normal({9, 3}, 0, 1)});
   CHECK_MESSAGE(report.passed, concat(report));
 }
 

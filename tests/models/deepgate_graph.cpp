@@ -41,6 +41,7 @@ TEST_CASE("deepgate graph: skip edges come last and know their span") {
   CHECK(g.span_table.size(0) == 4);
   CHECK(g.backward.levels() == 6);
   const std::vector<Reconvergence> wrong{{7, 3}};
-  CHECK(test::error_of([&] { deepgate_graph(test::golden_graph(), kinds, wrong); })
-            .find("does not go up") != std::string::npos);
+  CHECK(test::error_of([&] {
+          deepgate_graph(test::golden_graph(), kinds, wrong);
+        }).find("does not go up") != std::string::npos);
 }

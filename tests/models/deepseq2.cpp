@@ -24,17 +24,17 @@ TEST_CASE("deepseq2: golden vectors") {
   const SequentialStates y =
       model.from(golden_sequential(), Var(test::unit_rows(5, 4, 2)), {{.3}, {.2}, {.25}});
   test::check_values(y.structure.value(),
-                     {1, 0, 0, 0, -.027003, .690146, .066851, .746268, -.075412, .729534, .256678,
-                      -.508270, -.168840, -.143367, .181062, .713326, -.009419, .671534, .310039,
-                      -.487737});
+                     {1,       0,        0,        0,       -.027003, .690146,  .066851,
+                      .746268, -.075412, .729534,  .256678, -.508270, -.168840, -.143367,
+                      .181062, .713326,  -.009419, .671534, .310039,  -.487737});
   test::check_values(y.function.value(),
-                     {.3, .3, .3, .3, -.543970, .040303, -.425973, -.622163, .473338, .491223,
-                      .333495, .327576, .803498, .485051, -.439486, -.180254, .478201, .527943,
-                      .257735, .378489});
-  test::check_values(y.sequence.value(),
-                     {.2, .2, .25, .25, -.048883, .604006, .335960, -.895663, .188323, .304335,
-                      .073736, .747503, .358268, .405240, .208818, .758708, .223176, .309393,
-                      .023589, .788704});
+                     {.3,       .3,       .3,      .3,      -.543970, .040303, -.425973,
+                      -.622163, .473338,  .491223, .333495, .327576,  .803498, .485051,
+                      -.439486, -.180254, .478201, .527943, .257735,  .378489});
+  test::check_values(
+      y.sequence.value(),
+      {.2,      .2,      .25,     .25,     -.048883, .604006, .335960, -.895663, .188323, .304335,
+       .073736, .747503, .358268, .405240, .208818,  .758708, .223176, .309393,  .023589, .788704});
   test::check_values(model.probability(y.function).value(),
                      {-.209807, -.193031, -.194152, -.161788, -.195833});
   test::check_values(model.transitions(y.sequence).value(),
@@ -60,7 +60,8 @@ TEST_CASE("deepseq2: a combinational circuit gives what DeepGate2 gives") {
   Tensor first = Tensor::empty({g.nodes(), 8});
   const Tensor learned = model.hf_emd_int(Var(Tensor::ones({1, 1}))).value().contiguous();
   for (Index v = 0; v < g.nodes(); ++v)
-    for (Index c = 0; c < 8; ++c) first.view<float, 2>()(v, c) = learned.span<float>()[static_cast<std::size_t>(c)];
+    for (Index c = 0; c < 8; ++c)
+      first.view<float, 2>()(v, c) = learned.span<float>()[static_cast<std::size_t>(c)];
   for (std::int32_t v : g.inputs)
     for (Index c = 0; c < 8; ++c) first.view<float, 2>()(v, c) = .5f;
   const GateStates want =
@@ -86,8 +87,8 @@ TEST_CASE("deepseq2: the step-by-step rounds equal the sweeps where nothing feed
   const auto fast = model.from(graph(0), start, {{.3}, {.2}, {.25}});
   for (const Index v : {2, 3, 4}) {
     const auto row = [&](const Var& x) { return x.value().slice(0, v, v + 1).contiguous(); };
-    for (const auto& [a, b] : {std::pair{slow.function, fast.function},
-                               std::pair{slow.sequence, fast.sequence}}) {
+    for (const auto& [a, b] :
+         {std::pair{slow.function, fast.function}, std::pair{slow.sequence, fast.sequence}}) {
       const Tensor x = row(a), y = row(b);
       for (std::size_t i = 0; i < 4; ++i)
         CHECK(x.span<float>()[i] == doctest::Approx(y.span<float>()[i]).epsilon(1e-5));

@@ -17,7 +17,8 @@ Tensor dag_by_form(const LinearMessage& m, const Tensor& x, std::span<const std:
   Var value = linear(Var(x), m.weight);
   if (m.source_bias.value().defined()) value = value + m.source_bias;
   if (m.score.value().defined())
-    value = value * segment_softmax(matmul(Var(x), reshape(m.score, {m.score.size(), 1})), segments);
+    value =
+        value * segment_softmax(matmul(Var(x), reshape(m.score, {m.score.size(), 1})), segments);
   Var out = segment_sum(value, segments);
   if (m.bias.value().defined()) out = out + m.bias;
   return out.value();

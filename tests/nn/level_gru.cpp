@@ -119,8 +119,7 @@ TEST_CASE("level layer: the query of attention has no effect and no gradient") {
   tape.backward(sum(square(y)));
   double largest = 0;
   const Tensor grad = tape.grad(aggregator.msg_q.weight.value.value);
-  for (double g : grad.span<double>())
-    largest = std::max(largest, std::abs(g));
+  for (double g : grad.span<double>()) largest = std::max(largest, std::abs(g));
   CHECK(largest < 1e-12);
   aggregator.msg_q = Linear<>(6, 6, Init(Rng(77), DType::f64));
   Tape again;
@@ -130,9 +129,8 @@ TEST_CASE("level layer: the query of attention has no effect and no gradient") {
 TEST_CASE("level layer: names of the tensors") {
   const GruBlock block;
   std::vector<std::string> names;
-  for_each_tensor(block, [&](std::string_view n, const auto& t) {
-    names.push_back(concat(n, " ", t.value));
-  });
+  for_each_tensor(
+      block, [&](std::string_view n, const auto& t) { names.push_back(concat(n, " ", t.value)); });
   const auto text = [&](std::size_t i) { return std::string_view(names.at(i)); };
   REQUIRE(names.size() == 12);
   CHECK(text(0).starts_with("aggr.attn_lin.weight "));

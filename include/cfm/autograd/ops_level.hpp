@@ -63,8 +63,7 @@ inline Var level_sweep(const LevelSchedule& schedule, const Var& state,
   std::vector<const Var*> inputs{&state, &context.side};
   std::vector<LevelWeights> weights;
   for (const LevelUpdate& k : kinds) {
-    inputs.insert(inputs.end(),
-                  {&k.weight_ih, &k.weight_hh, &k.bias_ih, &k.bias_hh, &k.score});
+    inputs.insert(inputs.end(), {&k.weight_ih, &k.weight_hh, &k.bias_ih, &k.bias_hh, &k.score});
     weights.push_back({k.weight_ih.value(), k.weight_hh.value(), k.bias_ih.value(),
                        k.bias_hh.value(), k.score.value(), k.side});
   }
@@ -75,9 +74,15 @@ inline Var level_sweep(const LevelSchedule& schedule, const Var& state,
   LevelSaved saved;
   Tensor out = level_sweep(schedule, weights, rest, state.value(), recorded ? &saved : nullptr,
                            context.keep_gates);
-  isa_detail::LevelRecord backward{schedule,        std::move(weights),  kinds,
-                                   rest,            Saved(state.value()), Saved(out),
-                                   Saved(saved.alpha), Saved(saved.gates), state.slot(),
+  isa_detail::LevelRecord backward{schedule,
+                                   std::move(weights),
+                                   kinds,
+                                   rest,
+                                   Saved(state.value()),
+                                   Saved(out),
+                                   Saved(saved.alpha),
+                                   Saved(saved.gates),
+                                   state.slot(),
                                    context.side.slot()};
   return record(std::span<const Var* const>(inputs), std::move(out), std::move(backward));
 }

@@ -51,9 +51,8 @@ class LevelStates {
     visit_real(value_.dtype(), "level states", [&]<class T>(std::type_identity<T>) {
       const View<const T, 2> source = from.view<T, 2>();
       const View<T, 2> to = value_.view<T, 2>();
-      each_index(index, nodes(), [&](Index i, Index v) {
-        std::copy_n(source.row(i), to.cols(), to.row(v));
-      });
+      each_index(index, nodes(),
+                 [&](Index i, Index v) { std::copy_n(source.row(i), to.cols(), to.row(v)); });
     });
     order_ = record({&order_, &values}, Tensor::zeros({1}, value_.dtype()),
                     [memory = memory_, order = order_.slot(), to = values.slot(),
@@ -71,15 +70,15 @@ class LevelStates {
 
   /// The whole matrix; the states are gone.
   Var take() && {
-    return record({&order_}, std::move(value_),
-                  [memory = memory_, order = order_.slot()](Gradients& gradients,
-                                                            const Tensor& dy) {
-                    if (memory->grad.defined())
-                      isa_detail::add_gradient(memory->grad, dy);
-                    else
-                      memory->grad = dy.clone();
-                    gradients.add(order, Tensor::zeros({1}, dy.dtype()));
-                  });
+    return record(
+        {&order_}, std::move(value_),
+        [memory = memory_, order = order_.slot()](Gradients& gradients, const Tensor& dy) {
+          if (memory->grad.defined())
+            isa_detail::add_gradient(memory->grad, dy);
+          else
+            memory->grad = dy.clone();
+          gradients.add(order, Tensor::zeros({1}, dy.dtype()));
+        });
   }
 
  private:

@@ -106,7 +106,8 @@ inline LevelSchedule::LevelSchedule(const Graph& graph, std::span<const std::uin
   }
   for (std::size_t k = 0; k + 1 < starts.size(); ++k) starts[k + 1] += starts[k];
   std::vector<std::int32_t> by_kind(nodes), level_of(nodes);
-  for (std::size_t v = 0; v < nodes; ++v) by_kind[starts[kinds[v]]++] = static_cast<std::int32_t>(v);
+  for (std::size_t v = 0; v < nodes; ++v)
+    by_kind[starts[kinds[v]]++] = static_cast<std::int32_t>(v);
   for (std::size_t i = 0; i < nodes; ++i)
     level_of[i] = levels[static_cast<std::size_t>(by_kind[i])];
   const LevelGroups sorted = group_by_level(level_of);
@@ -122,7 +123,8 @@ inline LevelSchedule::LevelSchedule(const Graph& graph, std::span<const std::uin
                 levels[static_cast<std::size_t>(u)], levels[v]);
 
   const auto kind_at = [&](Index level, Index i) {
-    return level == 0 ? fixed : kinds[static_cast<std::size_t>(order_[static_cast<std::size_t>(i)])];
+    return level == 0 ? fixed
+                      : kinds[static_cast<std::size_t>(order_[static_cast<std::size_t>(i)])];
   };
   for (Index level = 0; level < sorted.levels(); ++level) {
     const Index end = sorted.offsets[static_cast<std::size_t>(level) + 1];

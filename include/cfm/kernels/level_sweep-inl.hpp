@@ -96,7 +96,8 @@ template <class T>
 HWY_INLINE void level_copy(Index n, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
   const hn::ScalableTag<T> d;
   each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
-    store_some(d, load_some(d, from + i, count), to + i, count);
+    const auto v = load_some(d, from + i, count);
+    store_some(d, v, to + i, count);
   });
 }
 
@@ -308,20 +309,21 @@ void level_backward(const detail::LevelSweep<T>& s, const detail::LevelGradient<
   detail::LevelSums<T>& sums = all[which];
   const Index rows = end - begin, h4 = s.hidden4, stride = kind.inputs + h4, gates = 4 * h4;
   const Index tile = detail::level_round(rows, 12) + 1;
-  T* const operands = scratch;                      // [rows][stride]
-  T* const packed = operands + tile * stride;       // packed rows or panels, up to 64 columns more
-  T* const own = packed + tile * (stride + 128);    // gates, if they were not kept
-  T* const grads = own + tile * gates;              // of the sums
-  T* const packed_grads = grads + tile * gates;     // [rows][gates], later [3 h4][rows]
-  T* const states = packed_grads + tile * gates;    // [rows][hidden]
-  T* const messages = states + tile * h4;           // [rows][inputs]
+  T* const operands = scratch;                    // [rows][stride]
+  T* const packed = operands + tile * stride;     // packed rows or panels, up to 64 columns more
+  T* const own = packed + tile * (stride + 128);  // gates, if they were not kept
+  T* const grads = own + tile * gates;            // of the sums
+  T* const packed_grads = grads + tile * gates;   // [rows][gates], later [3 h4][rows]
+  T* const states = packed_grads + tile * gates;  // [rows][hidden]
+  T* const messages = states + tile * h4;         // [rows][inputs]
   for (Index i = 0; i < rows; ++i) level_pull(s, g, s.order[begin + i], all, states + i * s.hidden);
   level_gather(s, kind, begin, end, true, operands, stride);
-  const T* gate_rows = s.gates + begin * gates;
-  if (s.gates == nullptr) {
+  const T* gate_rows = own;
+  if (s.gates != nullptr) {
+    gate_rows = s.gates + begin * gates;
+  } else {
     level_sums(s, kind, rows, operands, stride, packed, own);
     level_gates(s, kind, begin, end, own, false);
-    gate_rows = own;
   }
   level_gate_gradients(s, begin, end, gate_rows, grads, states);
   gemm_pack_a(rows, gates, grads, gates, Index{1}, packed_grads);
@@ -361,7 +363,8 @@ CFM_NAMESPACE_BEGIN
 namespace dispatched {
 CFM_BODY(void, level_forward,
          (const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind, Index begin, Index end,
-          T* scratch), (s, kind, begin, end, scratch))
+          T* scratch),
+         (s, kind, begin, end, scratch))
 CFM_BODY(void, level_backward,
          (const detail::LevelSweep<T>& s, const detail::LevelGradient<T>& g, Index which,
           Index begin, Index end, detail::LevelSums<T>* all, T* scratch),

@@ -83,8 +83,8 @@ inline constexpr Index level_slots = 8;
 /// Errors:  ShapeError, TypeError; Error for a row of the edge table that does not exist.
 /// Cost:    6 nodes hidden (inputs + hidden) operations; nothing of size edges x hidden.
 inline Tensor level_sweep(const LevelSchedule& schedule, std::span<const LevelWeights> kinds,
-                   const LevelInputs& inputs, const Tensor& state, LevelSaved* saved = nullptr,
-                   bool keep_gates = false);
+                          const LevelInputs& inputs, const Tensor& state,
+                          LevelSaved* saved = nullptr, bool keep_gates = false);
 
 /// The gradient of level_sweep: `before` and `after` are its old and new states, `grad` the
 /// gradient of the new ones; side_grad asks for that of the side matrix.
@@ -92,9 +92,10 @@ inline Tensor level_sweep(const LevelSchedule& schedule, std::span<const LevelWe
 ///          by two threads, and the bits do not depend on their number.
 /// Cost:    about three times that of the sweep without kept gates, twice with them.
 inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
-                                    std::span<const LevelWeights> kinds, const LevelInputs& inputs,
-                                    const Tensor& before, const Tensor& after,
-                                    const LevelSaved& saved, const Tensor& grad, bool side_grad);
+                                           std::span<const LevelWeights> kinds,
+                                           const LevelInputs& inputs, const Tensor& before,
+                                           const Tensor& after, const LevelSaved& saved,
+                                           const Tensor& grad, bool side_grad);
 
 namespace isa_detail {
 
@@ -162,8 +163,7 @@ LevelPlan<T>::LevelPlan(const LevelSchedule& plan, std::span<const LevelWeights>
     detail::LevelKind<T>& kind = kinds[k];
     kind.side = weights[k].side ? sweep.side_stride : 0;
     kind.message = kind.side + sweep.hidden;
-    kind.inputs =
-        detail::level_round(kind.message + sweep.edge_columns + sweep.extra_columns, 4);
+    kind.inputs = detail::level_round(kind.message + sweep.edge_columns + sweep.extra_columns, 4);
     pack(kind, weights[k], backward);
     widest = std::max(widest, kind.inputs);
     widest_message = std::max(widest_message, kind.message);
@@ -178,10 +178,10 @@ void LevelPlan<T>::pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool 
   const Index columns = kind.message + sweep.edge_columns + sweep.extra_columns;
   const Index all = inputs + h4;
   const auto view = [](const Tensor& t) { return t.view<T, 2>(); };
-  CFM_CHECK(w.weight_ih.shape() == (Shape{3 * h, columns}) &&
-                w.weight_hh.shape() == (Shape{3 * h, h}),
-            concat("level_sweep: weight_ih is [3 hidden, ", columns, "], weight_hh [3 hidden, ", h,
-                   "]"), w.weight_ih, w.weight_hh);
+  CFM_CHECK(
+      w.weight_ih.shape() == (Shape{3 * h, columns}) && w.weight_hh.shape() == (Shape{3 * h, h}),
+      concat("level_sweep: weight_ih is [3 hidden, ", columns, "], weight_hh [3 hidden, ", h, "]"),
+      w.weight_ih, w.weight_hh);
   CFM_CHECK(w.bias_ih.shape() == Shape{3 * h} && w.bias_hh.shape() == Shape{3 * h},
             "level_sweep: biases are [3 hidden]", w.bias_ih, w.bias_hh);
   CFM_CHECK(!w.score.defined() || w.score.shape() == Shape{kind.message + sweep.edge_columns},
@@ -259,8 +259,7 @@ void LevelPlan<T>::each_tile(Index level, Index rows, const F& f) const {
       const Index begin = tiles * slot / slots, end = tiles * (slot + 1) / slots;
       for (const auto& group : groups)
         for (Index at = group.begin; at < group.end; at += rows, ++tile)
-          if (tile >= begin && tile < end)
-            f(group.kind, at, std::min(at + rows, group.end), slot);
+          if (tile >= begin && tile < end) f(group.kind, at, std::min(at + rows, group.end), slot);
     }
   });
 }

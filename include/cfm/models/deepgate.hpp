@@ -68,8 +68,12 @@ class DeepGate {
     aggr_backward = make(init.next());
     update_forward = LevelGru(config.width + kinds, config.width, init.next());
     update_backward = LevelGru(config.width + kinds, config.width, init.next());
-    predictor = Mlp<LinearT>({.in = config.width, .hidden = config.head, .layers = 3,
-                              .norm = Norm::batch, .dropout = config.dropout}, init.next());
+    predictor = Mlp<LinearT>({.in = config.width,
+                              .hidden = config.head,
+                              .layers = 3,
+                              .norm = Norm::batch,
+                              .dropout = config.dropout},
+                             init.next());
   }
 
   /// The states of all nodes. `tape` is any value on the tape that shall record, or Var().
@@ -154,7 +158,8 @@ class DeepGate {
     Var x = index_select(h, 0, all.sources);
     if (inputs.attributes.table.defined())
       x = cat({x, Var(gather_rows(inputs.attributes.table,
-                                  gather_rows(inputs.attributes.rows, all.edges)))}, 1);
+                                  gather_rows(inputs.attributes.rows, all.edges)))},
+              1);
     const Var m = step.aggregator(x, index_select(h, 0, all.targets), all.segments());
     const Var old = index_select(h, 0, all.nodes);
     const Var fresh = step.gru(cat({m, Var(gather_rows(inputs.extra, all.nodes))}, 1), old);

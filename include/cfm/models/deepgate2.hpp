@@ -16,10 +16,10 @@ CFM_NAMESPACE_BEGIN
 
 /// What function vectors start with.
 enum class DeepGate2Start {
-  zeros,        ///< all 0: the Python package
-  learned,      ///< one trained vector for all nodes: the research code
-  workload,     ///< sources their probability, gates -1: the tokenizer of DeepGate3
-  probability   ///< sources their probability, gates 0: DeepGate4
+  zeros,       ///< all 0: the Python package
+  learned,     ///< one trained vector for all nodes: the research code
+  workload,    ///< sources their probability, gates -1: the tokenizer of DeepGate3
+  probability  ///< sources their probability, gates 0: DeepGate4
 };
 
 constexpr std::array<std::string_view, 4> enum_names(DeepGate2Start) {
@@ -77,17 +77,24 @@ class DeepGate2 {
     aggr_not_strc = Aggregator(h, h, init.next());
     aggr_and_func = Aggregator(2 * h, h, init.next());
     aggr_not_func = Aggregator(h, h, init.next());
-    for (LevelGru* gru :
-         {&update_and_strc, &update_and_func, &update_not_strc, &update_not_func})
+    for (LevelGru* gru : {&update_and_strc, &update_and_func, &update_not_strc, &update_not_func})
       *gru = LevelGru(h, h, init.next());
-    readout_prob = Mlp<LinearT>({.in = h, .hidden = config.head, .layers = 3, .norm = Norm::batch,
-                                 .dropout = config.dropout}, init.next());
+    readout_prob = Mlp<LinearT>({.in = h,
+                                 .hidden = config.head,
+                                 .layers = 3,
+                                 .norm = Norm::batch,
+                                 .dropout = config.dropout},
+                                init.next());
     if (config.start == DeepGate2Start::learned) hf_emd_int = LinearT(1, h, init.next());
     if (config.reconvergence)
-      readout_rc = Mlp<LinearT>({.in = 2 * h, .hidden = config.head, .layers = 3,
+      readout_rc = Mlp<LinearT>({.in = 2 * h,
+                                 .hidden = config.head,
+                                 .layers = 3,
                                  .activation = Activation::none,
-                                 .last_activation = Activation::sigmoid, .norm = Norm::batch,
-                                 .dropout = config.dropout}, init.next());
+                                 .last_activation = Activation::sigmoid,
+                                 .norm = Norm::batch,
+                                 .dropout = config.dropout},
+                                init.next());
   }
 
   /// The vectors after both sweeps, from given first ones.
@@ -117,8 +124,7 @@ class DeepGate2 {
     const DType dtype = update_and_strc.cell.weights.recurrent.weight.decode().dtype();
     const Index nodes = graph.nodes(), h = config_.width;
     if (config_.start == DeepGate2Start::learned)
-      return expand((*hf_emd_int)(beside(tape, Var(Tensor::ones({1, 1}, dtype)))),
-                    Shape{nodes, h});
+      return expand((*hf_emd_int)(beside(tape, Var(Tensor::ones({1, 1}, dtype)))), Shape{nodes, h});
     const bool workload = config_.start == DeepGate2Start::workload;
     Tensor out = Tensor::full({nodes, h}, workload ? -1.0 : 0.0, dtype);
     if (config_.start != DeepGate2Start::zeros) {

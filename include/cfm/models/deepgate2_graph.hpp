@@ -17,9 +17,9 @@ CFM_NAMESPACE_BEGIN
 /// A circuit, or a batch of them, with the schedule of its ANDs (kind 0) and NOTs (kind 1).
 struct DeepGate2Graph {
   LevelSchedule schedule;
-  std::vector<NodeKind> kinds;                ///< of every node
-  std::vector<std::int64_t> circuits{0};      ///< where the nodes of each circuit begin; the end
-  std::vector<std::int32_t> sources;          ///< nodes of level 0, ascending: inputs and latches
+  std::vector<NodeKind> kinds;            ///< of every node
+  std::vector<std::int64_t> circuits{0};  ///< where the nodes of each circuit begin; the end
+  std::vector<std::int32_t> sources;      ///< nodes of level 0, ascending: inputs and latches
 
   Index nodes() const { return schedule.nodes(); }
   Index size() const { return static_cast<Index>(circuits.size()) - 1; }
@@ -106,25 +106,30 @@ inline Tensor orthonormal_rows(Index rows, Index width, Rng rng, DType dtype = D
 }
 
 /// First structure vectors: orthonormal rows for the sources of each circuit, 0 for gates. Every
-/// circuit starts from the same seed, so batches do not change it.
+/// circuit starts from the same seed, so batches do not change it. `circuits`: where the nodes of
+/// each begin, and the end; `sources` ascending.
 /// Shapes:  [nodes, width].
-inline Tensor orthonormal_states(const DeepGate2Graph& graph, Index width, std::uint64_t seed = 0,
-                                 DType dtype = DType::f32) {
-  Tensor out = Tensor::zeros({graph.nodes(), width}, dtype);
+inline Tensor orthonormal_states(std::span<const std::int64_t> circuits,
+                                 std::span<const std::int32_t> sources, Index width,
+                                 std::uint64_t seed = 0, DType dtype = DType::f32) {
+  Tensor out = Tensor::zeros({circuits.back(), width}, dtype);
   std::size_t at = 0;
-  for (std::size_t c = 0; c + 1 < graph.circuits.size(); ++c) {
+  for (std::size_t c = 0; c + 1 < circuits.size(); ++c) {
     const std::size_t first = at;
-    while (at < graph.sources.size() && graph.sources[at] < graph.circuits[c + 1]) ++at;
-    const Tensor rows =
-        orthonormal_rows(static_cast<Index>(at - first), width, Rng(seed), dtype);
+    while (at < sources.size() && sources[at] < circuits[c + 1]) ++at;
+    const Tensor rows = orthonormal_rows(static_cast<Index>(at - first), width, Rng(seed), dtype);
     visit_real(dtype, "orthonormal states", [&]<class T>(std::type_identity<T>) {
       const View<const T, 2> from = rows.view<T, 2>();
       const View<T, 2> to = out.view<T, 2>();
       for (std::size_t i = first; i < at; ++i)
-        std::copy_n(from.row(static_cast<Index>(i - first)), width, to.row(graph.sources[i]));
+        std::copy_n(from.row(static_cast<Index>(i - first)), width, to.row(sources[i]));
     });
   }
   return out;
+}
+inline Tensor orthonormal_states(const DeepGate2Graph& graph, Index width, std::uint64_t seed = 0,
+                                 DType dtype = DType::f32) {
+  return orthonormal_states(graph.circuits, graph.sources, width, seed, dtype);
 }
 
 CFM_NAMESPACE_END

@@ -9,11 +9,11 @@ CFM_NAMESPACE_BEGIN
 
 /// Labels of a circuit or a batch; what is not defined takes no part.
 struct DeepGate2Targets {
-  Tensor probability{};       ///< of ones, [nodes]
-  Tensor function_pairs{};    ///< two nodes each, i32 or i64 [pairs, 2]
-  Tensor function_distance{}; ///< part of the truth table in which they differ, [pairs]
-  Tensor cone_pairs{};        ///< i32 or i64 [pairs, 2]
-  Tensor cone_overlap{};      ///< 1 if their cones overlap, else 0; [pairs]
+  Tensor probability{};        ///< of ones, [nodes]
+  Tensor function_pairs{};     ///< two nodes each, i32 or i64 [pairs, 2]
+  Tensor function_distance{};  ///< part of the truth table in which they differ, [pairs]
+  Tensor cone_pairs{};         ///< i32 or i64 [pairs, 2]
+  Tensor cone_overlap{};       ///< 1 if their cones overlap, else 0; [pairs]
 };
 
 /// How much each loss counts. Totals are divided by the sum of the weights.
@@ -32,13 +32,13 @@ CFM_NAMESPACE_END
 CFM_ISA_NAMESPACE_BEGIN
 
 /// (x - mean) / standard deviation over all elements, the deviation with n - 1.
-inline Var zero_normalize(const Var& x) {
-  return (x - mean(x)) / std_dev(x);
-}
+inline Var zero_normalize(const Var& x) { return (x - mean(x)) / std_dev(x); }
 
 /// 1 - cosine of rows, lengths at least 1e-8.   Shapes:  [rows, width] twice  ->  [rows].
 inline Var cosine_distance(const Var& a, const Var& b) {
-  const auto length = [](const Var& x) { return maximum(norm(x, 2, {1}), Var(Tensor::full({1}, 1e-8, x.dtype()))); };
+  const auto length = [](const Var& x) {
+    return maximum(norm(x, 2, {1}), Var(Tensor::full({1}, 1e-8, x.dtype())));
+  };
   return 1.0 - sum(a * b, {1}) / (length(a) * length(b));
 }
 

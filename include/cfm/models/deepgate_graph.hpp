@@ -74,8 +74,8 @@ inline Tensor level_span_table(Index spans) {
   const View<float, 2> rows = out.view<float, 2>();
   for (Index d = 0; d < spans; ++d)
     for (Index i = 0; i < 16; ++i) {
-      const double angle = static_cast<double>(d + 1) /
-                           std::pow(10000.0, 2.0 * static_cast<double>(i) / 16);
+      const double angle =
+          static_cast<double>(d + 1) / std::pow(10000.0, 2.0 * static_cast<double>(i) / 16);
       rows(d, i) = static_cast<float>(i % 2 == 0 ? std::sin(angle) : std::cos(angle));
     }
   return out;

@@ -40,8 +40,9 @@ struct SequentialStates {
 };
 
 /// DeepGate2 with a third vector for what changes from cycle to cycle. Flip-flops are sources; when
-/// the level of a flip-flop's driver is done, the flip-flop takes a map of the driver's vectors, and
-/// the nodes on cycles through it are updated once more. Tensors are named as in the public code.
+/// the level of a flip-flop's driver is done, the flip-flop takes a map of the driver's vectors,
+/// and the nodes on cycles through it are updated once more. Tensors are named as in the public
+/// code.
 /// Source:  S. Khan et al., "DeepSeq2: enhanced sequential circuit learning with disentangled
 ///          representations", ASP-DAC 2025, with details of a public derivative of its code.
 template <class LinearT = Linear<>>
@@ -55,36 +56,51 @@ class DeepSeq2 {
     CFM_CHECK(config.width >= 2 && config.width % 2 == 0 && config.rounds >= 1,
               "deepseq2: an even width, and at least one round", config.width, config.rounds);
     const Index h = config.width;
-    for (Aggregator* a : {&aggr_and_strc, &aggr_not_strc, &aggr_not_func, &aggr_not_seq,
-                          &aggr_ff_strc})
+    for (Aggregator* a :
+         {&aggr_and_strc, &aggr_not_strc, &aggr_not_func, &aggr_not_seq, &aggr_ff_strc})
       *a = Aggregator(h, h, init.next());
     for (Aggregator* a : {&aggr_and_func, &aggr_and_seq}) *a = Aggregator(2 * h, h, init.next());
     for (LevelGru* g : {&update_and_strc, &update_and_func, &update_and_seq, &update_not_strc,
                         &update_not_func, &update_not_seq, &update_ff_strc})
       *g = LevelGru(h, h, init.next());
     for (auto* m : {&linear_transform_ff_func, &linear_transform_ff_seq})
-      *m = Mlp<LinearT>({.in = h, .hidden = h, .out = h, .layers = 2,
-                         .activation = Activation::none, .dropout = 0.5}, init.next());
+      *m = Mlp<LinearT>({.in = h,
+                         .hidden = h,
+                         .out = h,
+                         .layers = 2,
+                         .activation = Activation::none,
+                         .dropout = 0.5},
+                        init.next());
     hf_emd_int = LinearT(1, h, init.next());
     hseq_emd_int = LinearT(1, h, init.next());
     const auto head = [&](Index in, Index out) {
-      return Mlp<LinearT>({.in = in, .hidden = config.head, .out = out, .layers = 3,
-                           .norm = Norm::batch, .dropout = config.dropout}, init.next());
+      return Mlp<LinearT>({.in = in,
+                           .hidden = config.head,
+                           .out = out,
+                           .layers = 3,
+                           .norm = Norm::batch,
+                           .dropout = config.dropout},
+                          init.next());
     };
     readout_prob = head(h, 1);
     readout_trans_prob = head(h, 2);
-    readout_rc = Mlp<LinearT>({.in = 2 * h, .hidden = config.head, .layers = 3,
+    readout_rc = Mlp<LinearT>({.in = 2 * h,
+                               .hidden = config.head,
+                               .layers = 3,
                                .activation = Activation::none,
-                               .last_activation = Activation::sigmoid, .norm = Norm::batch,
-                               .dropout = config.dropout}, init.next());
+                               .last_activation = Activation::sigmoid,
+                               .norm = Norm::batch,
+                               .dropout = config.dropout},
+                              init.next());
   }
 
   /// The vectors after all rounds, from orthonormal structure vectors. `tape` is any value on the
   /// tape that shall record, or Var().
   SequentialStates operator()(const DeepSeq2Graph& graph, const DeepSeq2Workload& workload,
                               const Var& tape = {}, std::uint64_t seed = 0) const {
-    return from(graph, beside(tape, Var(orthonormal_states(graph.gates, config_.width, seed,
-                                                           dtype()))), workload);
+    return from(graph,
+                beside(tape, Var(orthonormal_states(graph.gates, config_.width, seed, dtype()))),
+                workload);
   }
 
   /// The same from given structure vectors.
@@ -132,8 +148,8 @@ class DeepSeq2 {
     v("readout_rc.fc", self.readout_rc);
   }
 
-  Aggregator aggr_and_strc, aggr_not_strc, aggr_and_func, aggr_not_func, aggr_and_seq,
-      aggr_not_seq, aggr_ff_strc;
+  Aggregator aggr_and_strc, aggr_not_strc, aggr_and_func, aggr_not_func, aggr_and_seq, aggr_not_seq,
+      aggr_ff_strc;
   LevelGru update_and_strc, update_and_func, update_and_seq, update_not_strc, update_not_func,
       update_not_seq, update_ff_strc;
   Mlp<LinearT> linear_transform_ff_func, linear_transform_ff_seq;
@@ -158,8 +174,8 @@ class DeepSeq2 {
       for (std::size_t i = 0; i < n; ++i) {
         T* const row = to.row(static_cast<Index>(i));
         std::fill_n(row, half, static_cast<T>(sequence ? workload.rise[i] : workload.one[i]));
-        std::fill_n(row + half, half, static_cast<T>(sequence ? workload.fall[i]
-                                                              : workload.one[i]));
+        std::fill_n(row + half, half,
+                    static_cast<T>(sequence ? workload.fall[i] : workload.one[i]));
       }
     });
     if (n > 0) states.assign(isa_detail::index_tensor(graph.inputs), Var(rows));
@@ -170,9 +186,9 @@ class DeepSeq2 {
   SequentialStates sweeps(const DeepSeq2Graph& graph, SequentialStates s) const {
     const LevelSchedule& schedule = graph.gates.schedule;
     for (Index round = 0; round < config_.rounds; ++round) {
-      s.structure = level_layer(schedule, s.structure, {},
-                                LevelStep{aggr_and_strc, update_and_strc},
-                                LevelStep{aggr_not_strc, update_not_strc});
+      s.structure =
+          level_layer(schedule, s.structure, {}, LevelStep{aggr_and_strc, update_and_strc},
+                      LevelStep{aggr_not_strc, update_not_strc});
       s.function = level_layer(schedule, s.function, {.side = s.structure},
                                LevelStep{aggr_and_func, update_and_func, true},
                                LevelStep{aggr_not_func, update_not_func});

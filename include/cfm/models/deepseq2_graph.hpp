@@ -19,11 +19,11 @@ enum class CycleRule {
 
 /// A sequential circuit, or a batch.
 struct DeepSeq2Graph {
-  DeepGate2Graph gates;                 ///< flip-flops are sources like inputs
-  std::vector<std::int32_t> inputs;     ///< nodes of kind input, ascending
-  std::vector<std::int32_t> latches;    ///< nodes of kind latch, ascending
-  std::vector<std::int32_t> drivers;    ///< what each reads; negative: a constant
-  std::vector<std::int32_t> level;      ///< of every node
+  DeepGate2Graph gates;                           ///< flip-flops are sources like inputs
+  std::vector<std::int32_t> inputs;               ///< nodes of kind input, ascending
+  std::vector<std::int32_t> latches;              ///< nodes of kind latch, ascending
+  std::vector<std::int32_t> drivers;              ///< what each reads; negative: a constant
+  std::vector<std::int32_t> level;                ///< of every node
   std::vector<std::vector<std::int32_t>> cycles;  ///< of each latch: gates and latches, ascending
 
   Index nodes() const { return gates.nodes(); }

@@ -12,8 +12,14 @@ CFM_ISA_NAMESPACE_BEGIN
 template <class LinearT>
 struct DeepSeq2<LinearT>::Running {
   Running(const DeepSeq2& m, const DeepSeq2Graph& g, const SequentialStates& s)
-      : model(m), graph(g), strc(s.structure), func(s.function), seq(s.sequence),
-        old_strc(s.structure), old_func(s.function), old_seq(s.sequence) {}
+      : model(m),
+        graph(g),
+        strc(s.structure),
+        func(s.function),
+        seq(s.sequence),
+        old_strc(s.structure),
+        old_func(s.function),
+        old_seq(s.sequence) {}
 
   // ANDs or NOTs, all of one level.
   void update(std::span<const std::int32_t> list, bool is_and) {
@@ -118,7 +124,8 @@ SequentialStates DeepSeq2<LinearT>::step_by_step(const DeepSeq2Graph& graph,
   for (Index round = 0; round < config_.rounds; ++round)
     for (Index level = 1; level < schedule.levels(); ++level) {
       for (const auto& group : schedule.groups(level))
-        if (group.kind != LevelSchedule::fixed) run.update(schedule.nodes_of(group), group.kind == 0);
+        if (group.kind != LevelSchedule::fixed)
+          run.update(schedule.nodes_of(group), group.kind == 0);
       const auto& latches = driven[static_cast<std::size_t>(level)];
       run.load(latches);
       cyclic_pass(latches);
@@ -133,7 +140,7 @@ CFM_NAMESPACE_BEGIN
 
 /// Labels of a circuit or a batch; what is not defined takes no part.
 struct DeepSeq2Targets {
-  Tensor transitions{};     ///< of 0 to 1 and 1 to 0, [nodes, 2]
+  Tensor transitions{};      ///< of 0 to 1 and 1 to 0, [nodes, 2]
   DeepGate2Targets gates{};  ///< the others, as for DeepGate2
 };
 

@@ -41,10 +41,10 @@ LevelStep(const Aggregator&, const LevelGru&, bool = false) -> LevelStep<Aggrega
 
 /// What a layer reads beside the states.
 struct LevelLayerInputs {
-  Var side{};                  ///< [nodes, any]: further columns of sources
-  Tensor extra{};              ///< [nodes, any]: further inputs of the GRUs
+  Var side{};      ///< [nodes, any]: further columns of sources
+  Tensor extra{};  ///< [nodes, any]: further inputs of the GRUs
   EdgeAttributes attributes{};
-  bool keep_gates = false;     ///< see LevelContext
+  bool keep_gates = false;  ///< see LevelContext
 };
 
 namespace isa_detail {
@@ -83,8 +83,9 @@ inline LevelUpdate level_update(const Var& beside, const LinearMessage& m, const
                         : Var(Tensor::zeros({3 * hidden, 1}, w.dtype())));
   Var bias = bound_bias(beside, in);
   if (m.bias.value().defined()) bias = bias + reshape(column(m.bias), {3 * hidden});
-  return {cat(parts, 1), bound_weight(beside, recurrent), bias, bound_bias(beside, recurrent),
-          m.score, side};
+  return {cat(parts, 1), bound_weight(beside, recurrent),
+          bias,          bound_bias(beside, recurrent),
+          m.score,       side};
 }
 
 inline Tensor index_tensor(std::span<const std::int32_t> values) {
@@ -127,8 +128,8 @@ struct LevelEdges {
 /// that are linear in their sources.
 /// Shapes:  state [nodes, hidden]  ->  the same.   Errors, Order, Cost:  see level_sweep.
 template <class... Aggregators>
-requires(isa_detail::LinearAggregator<Aggregators> && ...)
-Var level_layer(const LevelSchedule& schedule, const Var& state, const LevelLayerInputs& inputs,
+requires(isa_detail::LinearAggregator<Aggregators>&&...) Var
+    level_layer(const LevelSchedule& schedule, const Var& state, const LevelLayerInputs& inputs,
                 const LevelStep<Aggregators>&... steps) {
   const std::vector<LinearMessage> messages{steps.aggregator.linear_message(state)...};
   const std::vector<std::pair<const LevelGru*, bool>> rest{{&steps.gru, steps.side}...};
@@ -143,16 +144,15 @@ Var level_layer(const LevelSchedule& schedule, const Var& state, const LevelLaye
   }
   std::vector<LevelUpdate> updates;
   for (std::size_t k = 0; k < messages.size(); ++k)
-    updates.push_back(isa_detail::level_update(state, messages[k], *rest[k].first, rest[k].second,
-                                               counts));
+    updates.push_back(
+        isa_detail::level_update(state, messages[k], *rest[k].first, rest[k].second, counts));
   return level_sweep(schedule, state, updates, context);
 }
 
 /// The same by small operations, group by group, for any aggregator; slower, and the definition.
 template <class... Aggregators>
 Var level_layer_by_groups(const LevelSchedule& schedule, const Var& state,
-                          const LevelLayerInputs& inputs,
-                          const LevelStep<Aggregators>&... steps) {
+                          const LevelLayerInputs& inputs, const LevelStep<Aggregators>&... steps) {
   LevelStates h(state);
   for (const auto& group : schedule.groups()) {
     if (group.kind == LevelSchedule::fixed) continue;
@@ -169,7 +169,8 @@ Var level_layer_by_groups(const LevelSchedule& schedule, const Var& state,
       const Var target = read(g.targets, s.side);
       if (inputs.attributes.table.defined())
         x = cat({x, Var(gather_rows(inputs.attributes.table,
-                                    gather_rows(inputs.attributes.rows, g.edges)))}, 1);
+                                    gather_rows(inputs.attributes.rows, g.edges)))},
+                1);
       Var m = s.aggregator(x, target, segments);
       if (inputs.extra.defined()) m = cat({m, Var(gather_rows(inputs.extra, g.nodes))}, 1);
       h.assign(g.nodes, s.gru(m, h.rows(g.nodes)));
@@ -181,8 +182,8 @@ Var level_layer_by_groups(const LevelSchedule& schedule, const Var& state,
 }
 
 template <class... Aggregators>
-requires(!(isa_detail::LinearAggregator<Aggregators> && ...))
-Var level_layer(const LevelSchedule& schedule, const Var& state, const LevelLayerInputs& inputs,
+requires(!(isa_detail::LinearAggregator<Aggregators> && ...)) Var
+    level_layer(const LevelSchedule& schedule, const Var& state, const LevelLayerInputs& inputs,
                 const LevelStep<Aggregators>&... steps) {
   return level_layer_by_groups(schedule, state, inputs, steps...);
 }

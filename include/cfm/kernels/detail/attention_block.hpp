@@ -16,9 +16,9 @@
 CFM_NAMESPACE_BEGIN
 namespace detail {
 
-// A tensor [batch, heads, positions, width] with dense rows of T, or of a type that `convert` makes
-// T of (an output: that it makes of T). So kernels are compiled for T alone. Rows may turn when they
-// are read or written: row i by row `first + i` of a table.
+// A tensor [batch, heads, positions, width] with dense rows of T, or of a type that `convert`
+// makes T of (an output: that it makes of T). So kernels are compiled for T alone. Rows may turn
+// when they are read or written: row i by row `first + i` of a table.
 template <class T>
 struct AttentionOperand {
   std::byte* data = nullptr;

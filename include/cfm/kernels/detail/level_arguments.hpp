@@ -19,14 +19,14 @@ constexpr Index level_round(Index n, Index to) { return (n + to - 1) / to * to; 
 /// message columns [side | state], and both parts padded to four.
 template <class T>
 struct LevelKind {
-  bool attention = false;  // else every source has weight 1
-  Index side = 0;          // columns that messages have of the side matrix
-  Index message = 0;       // columns of a message: side + hidden
-  Index inputs = 0;        // all columns but those of the state, padded
-  const T* score = nullptr;                    // [message + edge]
-  const T* rz = nullptr;                       // panels: inputs + hidden4 terms, 2 hidden4 columns
-  const T *ni = nullptr, *nh = nullptr;        // panels of `inputs` and of hidden4 terms
-  const T* bias = nullptr;                     // ni, r, z, nh: [4 hidden4]
+  bool attention = false;                // else every source has weight 1
+  Index side = 0;                        // columns that messages have of the side matrix
+  Index message = 0;                     // columns of a message: side + hidden
+  Index inputs = 0;                      // all columns but those of the state, padded
+  const T* score = nullptr;              // [message + edge]
+  const T* rz = nullptr;                 // panels: inputs + hidden4 terms, 2 hidden4 columns
+  const T *ni = nullptr, *nh = nullptr;  // panels of `inputs` and of hidden4 terms
+  const T* bias = nullptr;               // ni, r, z, nh: [4 hidden4]
   const T *back_in = nullptr, *back_h = nullptr;  // panels of 3 hidden4 terms
 };
 
@@ -45,9 +45,9 @@ struct LevelSweep {
   Index side_stride = 0;
   const T* extra = nullptr;
   const T* edge_table = nullptr;
-  const std::int32_t* edge_rows = nullptr;      // row of the table of each edge of the graph
-  const std::int64_t* edge_places = nullptr;    // the graph's edge of an edge of the rows, or null
-  T* alpha = nullptr;  // weight of every edge; null if no kind has attention
+  const std::int32_t* edge_rows = nullptr;    // row of the table of each edge of the graph
+  const std::int64_t* edge_places = nullptr;  // the graph's edge of an edge of the rows, or null
+  T* alpha = nullptr;                         // weight of every edge; null if no kind has attention
   T* gates = nullptr;  // n, r, z, W_hn h of every place in the order, or null
 
   const T* edge(std::int64_t e) const {
@@ -60,16 +60,16 @@ struct LevelSweep {
 /// What the gradient needs beside the sweep, and where it goes.
 template <class T>
 struct LevelGradient {
-  const T* grad = nullptr;                // of the new states
-  T* before = nullptr;                    // of the old ones
-  T* message = nullptr;                   // by node, [nodes][message_columns]
+  const T* grad = nullptr;                      // of the new states
+  T* before = nullptr;                          // of the old ones
+  T* message = nullptr;                         // by node, [nodes][message_columns]
   Index message_columns = 0, side_columns = 0;  // of the widest kind; its side columns
-  T* side = nullptr;                      // of the side matrix, or null
-  T* score = nullptr;                     // by edge, or null
-  const std::int64_t* out_offsets = nullptr;  // targets of node v
+  T* side = nullptr;                            // of the side matrix, or null
+  T* score = nullptr;                           // by edge, or null
+  const std::int64_t* out_offsets = nullptr;    // targets of node v
   const std::int32_t* out_columns = nullptr;
-  const std::int64_t* out_edges = nullptr;    // their edges in the rows
-  const std::uint8_t* kind_of = nullptr;      // by node, 255: fixed
+  const std::int64_t* out_edges = nullptr;  // their edges in the rows
+  const std::uint8_t* kind_of = nullptr;    // by node, 255: fixed
 };
 
 /// Sums of the gradients of one kind's weights. Rows in the order ni, r, z and r, z, nh.

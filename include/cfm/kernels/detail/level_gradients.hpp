@@ -27,8 +27,7 @@ inline Tensor level_sweep(const LevelSchedule& schedule, std::span<const LevelWe
       gates = Tensor::empty({schedule.nodes(), sweep.gate_columns()}, state.dtype());
       sweep.gates = gates.data<T>();
     }
-    const Index size =
-        detail::level_scratch(detail::level_tile, plan.widest, sweep.hidden4, false);
+    const Index size = detail::level_scratch(detail::level_tile, plan.widest, sweep.hidden4, false);
     std::vector<Scratch<T>> scratch(isa_detail::level_slots);
     for (Index level = 0; level < schedule.levels(); ++level)
       plan.each_tile(level, detail::level_tile,
@@ -111,8 +110,7 @@ class LevelWeightSums {
           out.bias_ih.template data<T>()[row] += s.bias_in[from];
           out.bias_hh.template data<T>()[row] += s.bias_hidden[gate * h4 + i];
         }
-      if (like.score.defined())
-        add(s.score, like.score.size(), out.score.template data<T>());
+      if (like.score.defined()) add(s.score, like.score.size(), out.score.template data<T>());
     }
     return out;
   }
@@ -145,7 +143,8 @@ inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
     const Index nodes = schedule.nodes();
     std::vector<std::uint8_t> kind_of(static_cast<std::size_t>(nodes), LevelSchedule::fixed);
     for (const auto& group : schedule.groups())
-      for (std::int32_t v : schedule.nodes_of(group)) kind_of[static_cast<std::size_t>(v)] = group.kind;
+      for (std::int32_t v : schedule.nodes_of(group))
+        kind_of[static_cast<std::size_t>(v)] = group.kind;
     const CsrView targets = schedule.rows().fanouts();
     detail::LevelGradient<T> g;
     g.out_offsets = targets.offsets.data();
@@ -177,8 +176,8 @@ inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
                      [&](std::uint8_t kind, Index begin, Index end, Index slot) {
                        Scratch<T>& own = scratch[static_cast<std::size_t>(slot)];
                        if (own.size() == 0) own = Scratch<T>(size);
-                       CFM_CALL(level_backward)(sweep, g, Index{kind}, begin, end, sums.slot(slot),
-                                                own.data());
+                       CFM_CALL(level_backward)
+                       (sweep, g, Index{kind}, begin, end, sums.slot(slot), own.data());
                      });
     for (std::size_t k = 0; k < kinds.size(); ++k) out.kinds.push_back(sums.total(k, kinds[k]));
   });
