@@ -63,7 +63,7 @@ Graph graph_of(const Tensor& edges, Index nodes) {
   return Graph::from_edges(nodes, sources.span<std::int32_t>(), targets.span<std::int32_t>());
 }
 
-void sage_case(Case& c, Var (*aggregate)(const Graph&, const Var&)) {
+void sage_case(Case& c, Var (*aggregate)(const Neighbours&, const Var&)) {
   const Var x = c.leaf("in.0");
   const Graph graph = graph_of(c.tensor("in.1"), x.size(0));
   const Var own = matmul(x, c.leaf("param.w1"));
