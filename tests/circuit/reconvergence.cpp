@@ -45,7 +45,7 @@ TEST_CASE("reconvergence: by hand") {
   // 6 = AND(2, 5): 2 parts at level 1.
   const Graph g = Graph::from_edges(7, std::vector<std::int32_t>{0, 1, 2, 0, 3, 4, 2, 5},
                                     std::vector<std::int32_t>{2, 2, 3, 4, 5, 5, 6, 6});
-  const Reconvergence r = reconvergence(g);
+  const ReconvergenceTable r = reconvergence(g);
   CHECK(r.source == std::vector<std::int32_t>{-1, -1, -1, -1, -1, 0, 2});
   CHECK(r.stem == std::vector<std::uint8_t>{1, 0, 1, 0, 0, 0, 0});
   CHECK(r.level == std::vector<std::int32_t>{0, 0, 1, 2, 1, 3, 4});
@@ -70,7 +70,7 @@ TEST_CASE("reconvergence: walking two cones down finds what the lists of stems f
         explicit_not_graph(
             random_aig({.inputs = 3 + seed, .ands = 60, .window = 10 + seed}, Rng(seed)))
             .graph;
-    const Reconvergence r = reconvergence(g);
+    const ReconvergenceTable r = reconvergence(g);
     CHECK(r.source == by_lists(g));
     for (const std::int32_t s : r.source) {
       reconvergent += s >= 0;

@@ -84,7 +84,7 @@ TEST_CASE("guide to graphs: its code runs") {
   const auto meet = cones_meet(graph.graph.fanins(), pairs.first, pairs.second);
   for (const std::uint8_t m : meet) CHECK(m == 1);  // equal sources: cones meet
 
-  const Reconvergence found = reconvergence(graph.graph);
+  const ReconvergenceTable found = reconvergence(graph.graph);
   const SkipEdgeGraph skip = with_skip_edges(graph.graph, found);
   CHECK(skip.attributes().size(0) == skip.graph.edges());
 

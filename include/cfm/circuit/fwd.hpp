@@ -59,7 +59,7 @@ struct HopTensors;
 struct InputWorkload;
 struct NodeFunctions;
 struct PatternOptions;
-struct Reconvergence;
+struct ReconvergenceTable;
 struct ReconvergenceOptions;
 struct SkipEdgeGraph;
 struct SourcePatterns;

@@ -18,7 +18,7 @@ struct ReconvergenceOptions {
 };
 
 /// What each node is in the reconvergent structure of a circuit.
-struct Reconvergence {
+struct ReconvergenceTable {
   std::vector<std::int32_t> level;
   std::vector<std::uint8_t> stem;    ///< 1: more than one gate reads the node
   std::vector<std::int32_t> source;  ///< where paths to the node part that meet in it; -1 for none
@@ -96,9 +96,10 @@ class MeetingFinder {
 /// Order:   gates in parallel; the same result for any number of threads.
 /// Errors:  Error if there is a cycle or a gate has more than 64 fan-ins.
 /// Source:  M. Li et al., "DeepGate", DAC 2022, section III-C, and the code of its authors.
-inline Reconvergence reconvergence(const Graph& graph, const ReconvergenceOptions& options = {}) {
+inline ReconvergenceTable reconvergence(const Graph& graph,
+                                        const ReconvergenceOptions& options = {}) {
   const CsrView rows = graph.fanins();
-  Reconvergence out;
+  ReconvergenceTable out;
   out.level = forward_levels(rows);
   const std::size_t nodes = out.level.size();
   out.stem.resize(nodes);
@@ -129,7 +130,7 @@ struct SkipEdgeGraph {
 
 /// Rows keep their order; a skip edge comes last.
 /// Errors:  Error if the reconvergence is that of another graph, or edges have types already.
-inline SkipEdgeGraph with_skip_edges(const Graph& graph, const Reconvergence& found) {
+inline SkipEdgeGraph with_skip_edges(const Graph& graph, const ReconvergenceTable& found) {
   const CsrView rows = graph.fanins();
   CFM_CHECK(found.source.size() == detail::to_size(graph.nodes()) &&
                 found.level.size() == found.source.size(),

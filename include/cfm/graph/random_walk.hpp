@@ -11,7 +11,9 @@ CFM_NAMESPACE_BEGIN
 /// Order:   nodes in parallel, each alone: the same bits for any number of threads.
 /// Errors:  Error if steps are negative.
 /// Cost:    for each node the edges within steps / 2 hops: walks are reversible, so two halves
-///          make a whole. Twelve bytes of memory a node for some chunks of nodes at once.
+///          make a whole. That is little where degrees are bounded, and nearly edges x nodes behind
+///          a hub: for windows and parts, not for a netlist with a reset of a million readers.
+///          Twelve bytes of memory a node for some chunks of nodes at once.
 /// Source:  V. Dwivedi et al., "Graph neural networks with learnable structural and positional
 ///          representations", ICLR 2022, section 3.3.
 inline Tensor random_walk_encoding(const Graph& graph, Index steps) {
