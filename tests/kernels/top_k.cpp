@@ -25,7 +25,7 @@ std::vector<T> sample(Index n, std::uint64_t kinds, std::uint64_t seed) {
 }
 
 template <class T>
-void check_type() {
+void check_top_k_type() {
   for (Index n : {1, 2, 7, 64, 65, 100, 1000, 5000})
     for (std::uint64_t kinds : {1u, 3u, 30u, 100u})
       for (Index k : {Index{1}, Index{2}, Index{5}, Index{32}, Index{33}, n / 2, n})
@@ -54,9 +54,9 @@ void check_type() {
 }  // namespace
 
 TEST_CASE("top_k: the first k of a stable sort, for any number of ties, NaN and infinities") {
-  check_type<float>();
-  check_type<double>();
-  check_type<std::int16_t>();
+  check_top_k_type<float>();
+  check_top_k_type<double>();
+  check_top_k_type<std::int16_t>();
 }
 
 TEST_CASE("top_k: rows that get better and better") {
