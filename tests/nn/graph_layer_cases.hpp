@@ -46,6 +46,11 @@ void check_graph_layer(Index in, Index edge, const Run& run) {
   const Tensor y = run(graph, x, e);
   CHECK(largest_difference(y, Tensor::zeros(y.shape(), y.dtype())) > 1e-3);
 
+  for (const int threads : {1, 2, 3, 8}) {
+    ThreadLimit limit(threads);
+    CHECK(limit.run([&] { return largest_difference(run(graph, x, e), y); }) == 0);
+  }
+
   // Node v becomes to[v]; rows keep the order of their fan-ins.
   std::vector<std::int64_t> to(static_cast<std::size_t>(nodes)), from(to.size());
   for (std::size_t v = 0; v < to.size(); ++v) {
