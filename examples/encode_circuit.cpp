@@ -23,9 +23,11 @@
 #include <cfm/io/npy.hpp>
 #include <cfm/io/torch_zip.hpp>
 #include <cfm/kernels/dispatch.hpp>
+#include <cfm/models/deepcell.hpp>
 #include <cfm/models/deepgate.hpp>
 #include <cfm/models/deepgate2.hpp>
 #include <cfm/models/deepseq2.hpp>
+#include <cfm/models/fgnn2.hpp>
 #include <cfm/models/funcgnn.hpp>
 #include <cfm/models/gamora.hpp>
 #include <cfm/models/hoga.hpp>
@@ -137,10 +139,10 @@ M load_model(const Options& o) {
 }
 
 /// The entry of a model: `prepare` makes its Input of a Circuit, `run` its states of the model and
-/// the input's graph.
+/// the input's graph. `variant` follows the name.
 template <class M, class Prepare, class Run>
-Encoder encoder(std::string source, Prepare prepare, Run run) {
-  return {std::string(M::kind), std::move(source), [] { return cfm::parameter_count(M()); },
+Encoder encoder(std::string source, Prepare prepare, Run run, std::string_view variant = "") {
+  return {cfm::concat(M::kind, variant), std::move(source), [] { return cfm::parameter_count(M()); },
           [prepare, run](const Circuit& circuit, const Options& o) {
             const M model = load_model<M>(o);
             Encoding out;
@@ -184,6 +186,19 @@ std::vector<Encoder> all_encoders() {
   };
   const auto deepseq2 = [](const Circuit& c) {
     return input(cfm::deepseq2_graph(c.sequential), c.sequential.kinds);
+  };
+  const auto fgnn2 = [](const Circuit& c) {
+    std::vector<NodeKind> kinds(c.aig.variables() - 1, NodeKind::and_gate);
+    std::fill_n(kinds.begin(), c.aig.inputs(), NodeKind::input);
+    return input(cfm::fgnn2_graph(c.aig), std::move(kinds));
+  };
+  const auto deepcell = [](const Circuit& c) {  // ANDs and NOTs are cells
+    std::vector<cfm::CellFunction> cells;
+    for (const NodeKind kind : c.net.kinds)
+      cells.push_back(kind == NodeKind::and_gate   ? cfm::CellFunction{0b1000, 2}
+                      : kind == NodeKind::not_gate ? cfm::CellFunction{0b01, 1}
+                                                   : cfm::CellFunction{});
+    return input(cfm::deepcell_graph(c.net.graph, cells), c.net.kinds);
   };
   const auto hoga = [](const Circuit& c) {  // as published: the features of 8 hops
     const Input<cfm::GamoraGraph> in = gamora_input(c);
@@ -242,6 +257,18 @@ std::vector<Encoder> all_encoders() {
           rows.slice(0, begin, end).copy_from(model.embed(Var(hops.slice(0, begin, end))).value());
         }
         return States{{"state", rows}};
+      }));
+  const auto run_deepcell = [](const auto& model, const cfm::DeepCellGraph& graph) {
+    const cfm::GateStates s = model(graph);
+    return States{{"structure", s.structure.value()}, {"function", s.function.value()}};
+  };
+  const std::string by = "Shi et al., ICCAD 2025";
+  out.push_back(encoder<cfm::DeepCell<>>(by, deepcell, run_deepcell));
+  out.push_back(encoder<cfm::DeepCell<cfm::AgnnAggregator<>>>(by, deepcell, run_deepcell, "_gat"));
+  out.push_back(encoder<cfm::DeepCell<cfm::SumAggregator<>>>(by, deepcell, run_deepcell, "_gcn"));
+  out.push_back(encoder<cfm::Fgnn2<>>(
+      "Wang et al., TCAD 2024", fgnn2, [](const auto& model, const cfm::Fgnn2Graph& graph) {
+        return States{{"state", model(graph).value()}};
       }));
   out.push_back(encoder<cfm::Mgvga<>>(
       "Wu et al., ICLR 2025", mgvga, [](const auto& model, const cfm::MgvgaGraph& graph) {
