@@ -10,9 +10,7 @@ using namespace cfm;
 namespace {
 
 DeepGateGraph golden_deepgate_graph(bool skip) {
-  const std::vector<Reconvergence> skips{{0, 7}};
-  return deepgate_graph(test::golden_graph(), test::golden_kinds(),
-                        skip ? skips : std::vector<Reconvergence>());
+  return deepgate_graph(test::golden_graph(), test::golden_kinds(), skip);
 }
 
 Var row_of(const Var& x, Index row) { return slice(x, 0, row, row + 1); }
@@ -60,10 +58,14 @@ TEST_CASE("deepgate: the order of nodes changes nothing") {
     for (std::int32_t u : in[v]) sources.push_back(n - 1 - u), targets.push_back(n - 1 - v);
   }
   const Graph turned = Graph::from_edges(n, sources, targets);
-  std::vector<Reconvergence> skips;
-  for (const auto& r : reconvergences(circuit.graph))
-    skips.push_back({n - 1 - r.source, n - 1 - r.node});
-  const Tensor got = model(deepgate_graph(turned, kinds, skips)).value().contiguous();
+  ReconvergenceTable old = reconvergence(circuit.graph), skips = old;
+  for (std::size_t v = 0; v < old.source.size(); ++v) {
+    const std::size_t to = old.source.size() - 1 - v;
+    skips.level[to] = old.level[v];
+    skips.source[to] = old.source[v] < 0 ? -1 : n - 1 - old.source[v];
+  }
+  const Tensor got =
+      model(deepgate_graph(with_skip_edges(turned, skips), kinds)).value().contiguous();
   double worst = 0;
   for (Index v = 0; v < n; ++v)
     for (Index c = 0; c < 8; ++c)

@@ -29,7 +29,7 @@ TEST_CASE("deepgate3: every loss is finite, and falls to half when one circuit i
   for (int step = 0; step < 150; ++step) {
     Tape tape({.training = true, .rng = Rng(static_cast<std::uint64_t>(step))});
     const GateStates gates =
-        model.refine({tape.input(c.function), tape.input(c.structure)}, std::span(&all, 1));
+        model.refine({tape.input(c.structure), tape.input(c.function)}, std::span(&all, 1));
     const HopLosses losses = model.heads.losses(gates, model.pool(gates, c.inputs), c.labels);
     for (std::size_t i = 0; i < hop_losses; ++i) {
       REQUIRE(losses[i].value().defined());

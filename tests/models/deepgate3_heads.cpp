@@ -8,7 +8,7 @@ using namespace cfm;
 TEST_CASE("hop heads: only what has labels gives a loss, and totals are means of weights") {
   const test::HopCircuitCase c(8);
   const HopHeads<> heads(8, 3, 0, Rng(1));
-  const GateStates gates{c.function, c.structure};
+  const GateStates gates{c.structure, c.function};
   HopLabels labels;
   labels.probability = c.labels.probability;
   labels.connect_pairs = c.labels.connect_pairs;

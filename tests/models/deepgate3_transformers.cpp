@@ -15,7 +15,7 @@ TEST_CASE("deepgate3: without hidden pairs the stack is a plain encoder over fun
   const DeepGate3Refine<> refine(small_stack, Rng(1));
   const Tensor hf = test::normal_tensor({6, 8}, 1), hs = test::normal_tensor({6, 8}, 2);
   const RefinePart all{test::arange64(6), Tensor::ones({6, 6}, DType::u8)};
-  const GateStates out = refine({hf, hs}, std::span(&all, 1));
+  const GateStates out = refine({hs, hf}, std::span(&all, 1));
   const Var t = Var(hf) + Var(hs);
   CHECK(test::worst_difference(out.function.value(),
                                (hf + refine.function_transformer(t)).value()) < 1e-5);
@@ -28,14 +28,14 @@ TEST_CASE("deepgate3: gates see their cones alone, and padding says nothing") {
   const DeepGate3Refine<> refine({.dim = 8, .heads = 2, .hidden = 16, .layers = 1}, Rng(1));
   const Index nodes = c.graph.nodes();
   const RefinePart all{test::arange64(nodes), c.relation};
-  const Tensor a = refine({c.function, c.structure}, std::span(&all, 1)).function.value();
+  const Tensor a = refine({c.structure, c.function}, std::span(&all, 1)).function.value();
   const Tensor padded =
-      refine({c.function, c.structure}, std::span(&all, 1), nodes + 7).function.value();
+      refine({c.structure, c.function}, std::span(&all, 1), nodes + 7).function.value();
   CHECK(test::worst_difference(a, padded) < 1e-5);
   const Index changed = 12;
   Tensor other = c.function.clone();
   other.select(0, changed).fill(3);
-  const Tensor b = refine({other, c.structure}, std::span(&all, 1)).function.value();
+  const Tensor b = refine({c.structure, other}, std::span(&all, 1)).function.value();
   Index moved = 0, still = 0;
   for (Index v = 0; v < nodes; ++v) {
     const bool related = v == changed || c.relation.view<std::uint8_t, 2>()(v, changed) != 0;
@@ -57,9 +57,9 @@ TEST_CASE("deepgate3: a gate in two parts has the mean, one in none keeps its st
                       Tensor::ones({n, n}, DType::u8)};
   };
   const RefinePart parts[] = {part({0, 1, 2}), part({2, 3})};
-  const Tensor both = refine({hf, hs}, parts).function.value();
-  const Tensor first = refine({hf, hs}, std::span(parts, 1)).function.value(),
-               second = refine({hf, hs}, std::span(parts + 1, 1)).function.value();
+  const Tensor both = refine({hs, hf}, parts).function.value();
+  const Tensor first = refine({hs, hf}, std::span(parts, 1)).function.value(),
+               second = refine({hs, hf}, std::span(parts + 1, 1)).function.value();
   const auto row = [](const Tensor& t, Index v) { return t.slice(0, v, v + 1); };
   CHECK(test::worst_difference(row(both, 1), row(first, 1)) < 1e-5);
   CHECK(test::worst_difference(row(both, 3), row(second, 3)) < 1e-5);
@@ -76,10 +76,10 @@ TEST_CASE("hop pooling: what leaves that are hidden say does not matter") {
     in.codes = in.codes.to(DType::i64).clone();
     in.codes.select(0, 0).fill(-2);
     in.codes.view<std::int64_t, 2>()(0, 3) = 1;
-    const GateStates a = pool({c.function, c.structure}, in);
+    const GateStates a = pool({c.structure, c.function}, in);
     HopPooling<> changed = pool;
     changed.one_token.value = test::normal_tensor({1, 8}, 9);
-    const Tensor b = changed({c.function, c.structure}, in).function.value();
+    const Tensor b = changed({c.structure, c.function}, in).function.value();
     // The constant 1 of the first hop is a key like others, unless the released mask hides it.
     const double first =
         test::worst_difference(a.function.value().slice(0, 0, 1), b.slice(0, 0, 1));
@@ -93,8 +93,8 @@ TEST_CASE("hop pooling: what leaves that are hidden say does not matter") {
     HopPooling<> flat = pool;
     flat.position.weight.value = Tensor::zeros({33, 8});
     const double padded =
-        test::worst_difference(flat({c.function, c.structure}, in).function.value(),
-                               flat({c.function, c.structure}, longer).function.value());
+        test::worst_difference(flat({c.structure, c.function}, in).function.value(),
+                               flat({c.structure, c.function}, longer).function.value());
     CHECK((padded < 1e-5) == !released);
   }
 }
@@ -102,11 +102,11 @@ TEST_CASE("hop pooling: what leaves that are hidden say does not matter") {
 TEST_CASE("hop pooling: structure does not depend on the order of nodes or on padding") {
   const test::HopCircuitCase c(8);
   const HopPooling<> pool(small_stack, true, Rng(4));
-  const Tensor a = pool({c.function, c.structure}, c.inputs).structure.value();
+  const Tensor a = pool({c.structure, c.function}, c.inputs).structure.value();
   HopInputs other = c.inputs;
   const Tensor nodes = c.inputs.nodes.to(DType::i64);
   other.nodes = flip(Var(cat({Var(nodes), Var(Tensor::full({nodes.size(0), 3}, -1, DType::i64))}, 1)), {1}).value();
-  const Tensor b = pool({c.function, c.structure}, other).structure.value();
+  const Tensor b = pool({c.structure, c.function}, other).structure.value();
   CHECK(test::worst_difference(a, b) < 1e-5);
 }
 
@@ -115,10 +115,10 @@ TEST_CASE("hop pooling: names what is wrong") {
   const HopPooling<> pool(small_stack, true, Rng(4));
   HopInputs in = c.inputs;
   in.codes = Tensor::full(in.codes.shape(), 3, DType::i64);
-  CHECK(test::error_of([&] { pool({c.function, c.structure}, in); })
+  CHECK(test::error_of([&] { pool({c.structure, c.function}, in); })
             .starts_with("hop pooling: codes of leaves are -2 ... 2"));
   in = c.inputs;
   in.roots = Tensor::full(in.roots.shape(), 999, DType::i64);
-  CHECK(test::error_of([&] { pool({c.function, c.structure}, in); })
+  CHECK(test::error_of([&] { pool({c.structure, c.function}, in); })
             .starts_with("hop pooling: a node does not exist"));
 }

@@ -10,41 +10,13 @@
 #include <cfm/nn/module.hpp>
 
 #include "../test.hpp"
+#include "encoder_cases.hpp"
 
 namespace cfm::test {
 
-// v(k) = 0.5 sin(1 + (sum of the codes of the name) mod 97 + k), in double, kept as float32.
-template <class M>
-void fill_by_formula(M& module) {
-  for_each_tensor(module, [&](std::string_view name, auto& member) {
-    if (!is_floating(member.value.dtype())) return;
-    int codes = 0;
-    for (char c : name) codes += c;
-    const bool gain = (name.find(".fc.1.") != std::string_view::npos ||
-                       name.find(".fc.5.") != std::string_view::npos) &&
-                      name.ends_with("weight");
-    Tensor value = Tensor::empty(member.value.shape());
-    Index k = 0;
-    for (float& x : value.template span<float>()) {
-      const double v = 0.5 * std::sin(static_cast<double>(1 + codes % 97 + k++));
-      x = static_cast<float>(name.ends_with("running_var") ? 1 + std::abs(v)
-                             : gain                        ? 1 + 0.5 * v
-                                                           : v);
-    }
-    member.value = value;
-  });
-}
-
 // f = NOT(NOT a AND (NOT(ab) AND c)).
-inline Graph golden_graph() {
-  const std::int32_t from[] = {0, 1, 3, 4, 2, 0, 6, 5, 7};
-  const std::int32_t to[] = {3, 3, 4, 5, 5, 6, 7, 7, 8};
-  return Graph::from_edges(9, from, to);
-}
-inline std::vector<NodeKind> golden_kinds() {
-  using enum NodeKind;
-  return {input, input, input, and_gate, not_gate, and_gate, not_gate, and_gate, not_gate};
-}
+inline Graph golden_graph() { return golden_not_graph().graph; }
+inline std::vector<NodeKind> golden_kinds() { return golden_not_graph().kinds; }
 
 // Rows of the identity for the first nodes, zeros elsewhere.
 inline Tensor unit_rows(Index nodes, Index width, Index ones) {

@@ -8,6 +8,7 @@
 #include <cfm/autograd/ops_elementwise.hpp>
 #include <cfm/autograd/ops_index.hpp>
 #include <cfm/models/deepgate2_graph.hpp>
+#include <cfm/models/gate_states.hpp>
 #include <cfm/nn/level_gru.hpp>
 #include <cfm/nn/mlp.hpp>
 #include <cfm/nn/serialize.hpp>
@@ -51,11 +52,6 @@ struct DeepGate2Config {
 CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
-
-/// The vectors of all nodes, [nodes, width] each.
-struct GateStates {
-  Var structure, function;
-};
 
 /// One sweep over the fan-ins for structure, one for function: ANDs and NOTs each have their own
 /// attention and GRU, and the function of an AND also reads the structure of its fan-ins. Tensors

@@ -8,6 +8,7 @@
 #include <cfm/autograd/ops_segment.hpp>
 #include <cfm/nn/embedding.hpp>
 #include <cfm/nn/transformer.hpp>
+#include <cfm/models/gate_states.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -74,12 +75,6 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// What a gate does and where it stands.
-struct GateStates {
-  Var function;   ///< [nodes, width]
-  Var structure;  ///< [nodes, width]
-};
-
 /// Two stacks of transformer layers over the same tokens, function + structure; what they give is
 /// added to function and to structure. A gate sees what lies in its cones. A node in several parts
 /// gets the mean, one in none keeps its states.
@@ -132,8 +127,8 @@ class DeepGate3Refine {
       const Var y = reshape(transformer(tokens, mask), {count * length, width});
       return segment_mean(index_select(y, 0, rows), owners);
     };
-    return {states.function + spread(function_transformer),
-            states.structure + spread(structure_transformer)};
+    return {.structure = states.structure + spread(structure_transformer),
+            .function = states.function + spread(function_transformer)};
   }
 
   static void visit(auto& self, auto&& v) {
@@ -176,7 +171,8 @@ class HopPooling {
               "hop pooling: one row of leaves, codes and nodes, and a root, for each hop", leaves,
               codes, nodes, roots);
     CFM_CHECK(codes.size(1) + 2 <= 33, "hop pooling: at most 31 leaves", codes);
-    return {function(states.function, codes, leaves, roots), structure(states.structure, nodes)};
+    return {.structure = structure(states.structure, nodes),
+            .function = function(states.function, codes, leaves, roots)};
   }
 
   static void visit(auto& self, auto&& v) {

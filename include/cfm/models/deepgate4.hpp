@@ -200,15 +200,15 @@ class DeepGate4 {
       const Var all = before + slice(h, 1, half * width, (half + 1) * width);
       return segment_mean(index_select(all, 0, fresh), owners);
     };
-    return {part(tokens.function, 0), part(tokens.structure, 1)};
+    return {.structure = part(tokens.structure, 1), .function = part(tokens.function, 0)};
   }
 
   /// All batches, one after the other, without gradients. The store holds the tokens of all gates
   /// at first, their encoding added, and refined states in the end.
   void refine(GateStore& store, std::span<const AreaBatch> batches) const {
     for (const AreaBatch& batch : batches) {
-      const GateStates out = refine({rows_at(store.function, batch.nodes),
-                                     rows_at(store.structure, batch.nodes)},
+      const GateStates out = refine({.structure = rows_at(store.structure, batch.nodes),
+                                     .function = rows_at(store.function, batch.nodes)},
                                     batch);
       put_rows(store.function, batch.updated, out.function.value());
       put_rows(store.structure, batch.updated,
