@@ -152,33 +152,52 @@ inline void level_product(Index rows, const T* a, Index terms, Index first, Inde
     }
 }
 
+// What is read and written for the gates of a node.
+template <class T>
+struct LevelGateRow {
+  T* HWY_RESTRICT sums;
+  const T* HWY_RESTRICT bias;
+  const T* HWY_RESTRICT old;
+  T* HWY_RESTRICT fresh;  // null: not written
+  bool keep;
+};
+
+// Inlined for whole vectors and for the rest, so that the constants of exp and tanh are loaded once
+// a row.
+template <class T>
+HWY_INLINE void level_gate_vector(const LevelGateRow<T>& row, Index h4, Index i, Index count) {
+  const hn::ScalableTag<T> d;
+  T* const sums = row.sums + i;
+  const T* const bias = row.bias + i;
+  const auto r = vsigmoid(d, hn::Add(load_some(d, sums + h4, count),
+                                     load_some(d, bias + h4, count)));
+  const auto z = vsigmoid(d, hn::Add(load_some(d, sums + 2 * h4, count),
+                                     load_some(d, bias + 2 * h4, count)));
+  const auto nh = hn::Add(load_some(d, sums + 3 * h4, count), load_some(d, bias + 3 * h4, count));
+  const auto ni = hn::Add(load_some(d, sums, count), load_some(d, bias, count));
+  const auto n = vtanh(d, hn::MulAdd(r, nh, ni));
+  if (row.fresh != nullptr) {
+    const auto h = load_some(d, row.old + i, count);
+    store_some(d, hn::MulAdd(z, hn::Sub(h, n), n), row.fresh + i, count);
+  }
+  if (!row.keep) return;
+  store_some(d, n, sums, count);
+  store_some(d, r, sums + h4, count);
+  store_some(d, z, sums + 2 * h4, count);
+  store_some(d, nh, sums + 3 * h4, count);
+}
+
 // Sums to gates, in place: [ni, r, z, nh] becomes [n, r, z, nh]; the new states are written.
 template <class T>
 inline void level_gates(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind,
-                        Index begin, Index end, T* HWY_RESTRICT sums, bool write) {
-  const hn::ScalableTag<T> d;
-  const Index h4 = s.hidden4;
-  const T* const bias = kind.bias;
+                        Index begin, Index end, T* sums, bool write) {
+  const Index h4 = s.hidden4, lanes = lanes_of<T>(), whole = s.hidden / lanes * lanes;
   for (Index p = begin; p < end; ++p, sums += 4 * h4) {
-    const T* HWY_RESTRICT const old = s.before + static_cast<Index>(s.order[p]) * s.hidden;
-    T* const fresh = s.state + static_cast<Index>(s.order[p]) * s.hidden;
-    each_vector<T>(s.hidden, [&](Index i, Index count) HWY_ATTR {
-      const auto sum = [&](Index block) HWY_ATTR {
-        return hn::Add(load_some(d, sums + block * h4 + i, count),
-                       load_some(d, bias + block * h4 + i, count));
-      };
-      const auto r = vsigmoid(d, sum(1)), z = vsigmoid(d, sum(2)), nh = sum(3);
-      const auto n = vtanh(d, hn::MulAdd(r, nh, sum(0)));
-      if (write) {
-        const auto h = load_some(d, old + i, count);
-        store_some(d, hn::MulAdd(z, hn::Sub(h, n), n), fresh + i, count);
-      }
-      if (write && s.gates == nullptr) return;
-      store_some(d, n, sums + i, count);
-      store_some(d, r, sums + h4 + i, count);
-      store_some(d, z, sums + 2 * h4 + i, count);
-      store_some(d, nh, sums + 3 * h4 + i, count);
-    });
+    const Index at = static_cast<Index>(s.order[p]) * s.hidden;
+    const LevelGateRow<T> row{sums, kind.bias, s.before + at, write ? s.state + at : nullptr,
+                              !write || s.gates != nullptr};
+    for (Index i = 0; i < whole; i += lanes) level_gate_vector(row, h4, i, lanes);
+    if (whole < s.hidden) level_gate_vector(row, h4, whole, s.hidden - whole);
   }
 }
 
@@ -203,6 +222,15 @@ void level_forward(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& k
   level_gather(s, kind, begin, end, false, scratch, stride);
   level_sums(s, kind, rows, scratch, stride, packed, sums);
   level_gates(s, kind, begin, end, sums, true);
+}
+
+// Asks for the gradients that the first targets of a node sent.
+template <class T>
+inline void level_fetch_targets(const detail::LevelGradient<T>& g, Index v) {
+  const std::int64_t from = g.out_offsets[v], to = std::min(from + 4, g.out_offsets[v + 1]);
+  for (std::int64_t e = from; e < to; ++e)
+    for (Index i = 0; i < g.message_columns; i += static_cast<Index>(64 / sizeof(T)))
+      hwy::Prefetch(g.message + static_cast<Index>(g.out_columns[e]) * g.message_columns + i);
 }
 
 // The gradient of the new state of a node: what came from outside, and what its targets sent.
@@ -316,7 +344,10 @@ void level_backward(const detail::LevelSweep<T>& s, const detail::LevelGradient<
   T* const packed_grads = grads + tile * gates;   // [rows][gates], later [3 h4][rows]
   T* const states = packed_grads + tile * gates;  // [rows][hidden]
   T* const messages = states + tile * h4;         // [rows][inputs]
-  for (Index i = 0; i < rows; ++i) level_pull(s, g, s.order[begin + i], all, states + i * s.hidden);
+  for (Index i = 0; i < rows; ++i) {
+    if (i + 4 < rows) level_fetch_targets(g, s.order[begin + i + 4]);
+    level_pull(s, g, s.order[begin + i], all, states + i * s.hidden);
+  }
   level_gather(s, kind, begin, end, true, operands, stride);
   const T* gate_rows = own;
   if (s.gates != nullptr) {
