@@ -8,7 +8,7 @@
 #include <cfm/kernels/dispatch.hpp>
 #endif
 
-#include <cfm/kernels/math-inl.hpp>
+#include <cfm/kernels/level_gates-inl.hpp>
 #include <cfm/kernels/matmul-inl.hpp>
 
 #if CFM_BODIES && defined(CFM_KERNELS_LEVEL_SWEEP_TARGET) == defined(HWY_TARGET_TOGGLE)
@@ -152,36 +152,6 @@ inline void level_product(Index rows, const T* a, Index terms, Index first, Inde
     }
 }
 
-// Sums to gates, in place: [ni, r, z, nh] becomes [n, r, z, nh]; the new states are written.
-template <class T>
-inline void level_gates(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind,
-                        Index begin, Index end, T* HWY_RESTRICT sums, bool write) {
-  const hn::ScalableTag<T> d;
-  const Index h4 = s.hidden4;
-  const T* const bias = kind.bias;
-  for (Index p = begin; p < end; ++p, sums += 4 * h4) {
-    const T* HWY_RESTRICT const old = s.before + static_cast<Index>(s.order[p]) * s.hidden;
-    T* const fresh = s.state + static_cast<Index>(s.order[p]) * s.hidden;
-    each_vector<T>(s.hidden, [&](Index i, Index count) HWY_ATTR {
-      const auto sum = [&](Index block) HWY_ATTR {
-        return hn::Add(load_some(d, sums + block * h4 + i, count),
-                       load_some(d, bias + block * h4 + i, count));
-      };
-      const auto r = vsigmoid(d, sum(1)), z = vsigmoid(d, sum(2)), nh = sum(3);
-      const auto n = vtanh(d, hn::MulAdd(r, nh, sum(0)));
-      if (write) {
-        const auto h = load_some(d, old + i, count);
-        store_some(d, hn::MulAdd(z, hn::Sub(h, n), n), fresh + i, count);
-      }
-      if (write && s.gates == nullptr) return;
-      store_some(d, n, sums + i, count);
-      store_some(d, r, sums + h4 + i, count);
-      store_some(d, z, sums + 2 * h4 + i, count);
-      store_some(d, nh, sums + 3 * h4 + i, count);
-    });
-  }
-}
-
 template <class T>
 inline void level_sums(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind, Index rows,
                        const T* operands, Index stride, T* packed, T* sums) {
@@ -203,6 +173,15 @@ void level_forward(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& k
   level_gather(s, kind, begin, end, false, scratch, stride);
   level_sums(s, kind, rows, scratch, stride, packed, sums);
   level_gates(s, kind, begin, end, sums, true);
+}
+
+// Asks for the gradients that the first targets of a node sent.
+template <class T>
+inline void level_fetch_targets(const detail::LevelGradient<T>& g, Index v) {
+  const std::int64_t from = g.out_offsets[v], to = std::min(from + 4, g.out_offsets[v + 1]);
+  for (std::int64_t e = from; e < to; ++e)
+    for (Index i = 0; i < g.message_columns; i += static_cast<Index>(64 / sizeof(T)))
+      hwy::Prefetch(g.message + static_cast<Index>(g.out_columns[e]) * g.message_columns + i);
 }
 
 // The gradient of the new state of a node: what came from outside, and what its targets sent.
@@ -237,37 +216,6 @@ inline void level_pull(const detail::LevelSweep<T>& s, const detail::LevelGradie
     if (kind.side == 0) continue;
     if (side) level_add(kind.side, scores[k], kind.score, side);
     level_add(kind.side, scores[k], s.side + v * s.side_stride, sums[k].score);
-  }
-}
-
-// Gradients of the sums from those of the new states: grads [ni, r, z, nh] from gates [n, r, z,
-// nh]; `states` becomes what the old states get directly.
-template <class T>
-inline void level_gate_gradients(const detail::LevelSweep<T>& s, Index begin, Index end,
-                                 const T* HWY_RESTRICT gates, T* HWY_RESTRICT grads,
-                                 T* HWY_RESTRICT states) {
-  const hn::ScalableTag<T> d;
-  const Index h4 = s.hidden4;
-  const auto one = hn::Set(d, T(1));
-  for (Index p = begin; p < end; ++p, gates += 4 * h4, grads += 4 * h4, states += s.hidden) {
-    const T* HWY_RESTRICT const old = s.before + static_cast<Index>(s.order[p]) * s.hidden;
-    each_vector<T>(s.hidden, [&](Index i, Index count) HWY_ATTR {
-      const auto n = load_some(d, gates + i, count), r = load_some(d, gates + h4 + i, count);
-      const auto z = load_some(d, gates + 2 * h4 + i, count);
-      const auto nh = load_some(d, gates + 3 * h4 + i, count);
-      const auto dh = load_some(d, states + i, count), h = load_some(d, old + i, count);
-      const auto through = hn::Mul(dh, z);
-      const auto dn = hn::Mul(hn::Sub(dh, through), hn::NegMulAdd(n, n, one));
-      const auto dr = hn::Mul(hn::Mul(dn, nh), hn::NegMulAdd(r, r, r));
-      const auto dz = hn::Mul(hn::Mul(dh, hn::Sub(h, n)), hn::NegMulAdd(z, z, z));
-      store_some(d, dn, grads + i, count);
-      store_some(d, dr, grads + h4 + i, count);
-      store_some(d, dz, grads + 2 * h4 + i, count);
-      store_some(d, hn::Mul(dn, r), grads + 3 * h4 + i, count);
-      store_some(d, through, states + i, count);
-    });
-    for (Index i = s.hidden; i < h4; ++i)
-      grads[i] = grads[h4 + i] = grads[2 * h4 + i] = grads[3 * h4 + i] = 0;
   }
 }
 
@@ -316,7 +264,10 @@ void level_backward(const detail::LevelSweep<T>& s, const detail::LevelGradient<
   T* const packed_grads = grads + tile * gates;   // [rows][gates], later [3 h4][rows]
   T* const states = packed_grads + tile * gates;  // [rows][hidden]
   T* const messages = states + tile * h4;         // [rows][inputs]
-  for (Index i = 0; i < rows; ++i) level_pull(s, g, s.order[begin + i], all, states + i * s.hidden);
+  for (Index i = 0; i < rows; ++i) {
+    if (i + 4 < rows) level_fetch_targets(g, s.order[begin + i + 4]);
+    level_pull(s, g, s.order[begin + i], all, states + i * s.hidden);
+  }
   level_gather(s, kind, begin, end, true, operands, stride);
   const T* gate_rows = own;
   if (s.gates != nullptr) {
