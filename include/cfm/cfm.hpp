@@ -287,7 +287,9 @@
 #include <cfm/models/gamora.hpp>
 #include <cfm/models/gamora_classifier.hpp>
 #include <cfm/models/gamora_training.hpp>
+#include <cfm/models/gate_states.hpp>
 #include <cfm/models/gradient_balancer.hpp>
+#include <cfm/models/graph_training.hpp>
 #include <cfm/models/hoga.hpp>
 #include <cfm/models/hoga_training.hpp>
 #include <cfm/models/mgvga.hpp>
