@@ -1,6 +1,7 @@
 #pragma once
 /// @file  What the tests of the encoders of and-inverter graphs share.
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>

@@ -1,10 +1,12 @@
 #pragma once
 /// @file  Laws that every graph layer keeps: renumbered nodes, batches, threads, gradients.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
+#include <cfm/autograd/ops_shape.hpp>
 #include <cfm/exec/thread_limit.hpp>
 #include <cfm/graph/batch.hpp>
 
