@@ -38,7 +38,7 @@ struct GruProblem {
   LevelLayerInputs inputs;
 };
 
-double largest_difference(const Tensor& a, const Tensor& b) {
+double worst_of(const Tensor& a, const Tensor& b) {
   double worst = 0;
   const Tensor x = a.contiguous(), y = b.contiguous();
   for (std::size_t i = 0; i < x.span<double>().size(); ++i)
@@ -72,7 +72,7 @@ void compare_aggregator(const Aggregator& a, const Aggregator& b, bool attribute
       if (!fused) want = got;
       for (std::size_t i = 0; i < got.size(); ++i) {
         CAPTURE(i);
-        CHECK(largest_difference(got[i], want[i]) < 1e-9);
+        CHECK(worst_of(got[i], want[i]) < 1e-9);
       }
     }
   }
@@ -123,7 +123,7 @@ TEST_CASE("level layer: the query of attention has no effect and no gradient") {
   CHECK(largest < 1e-12);
   aggregator.msg_q = Linear<>(6, 6, Init(Rng(77), DType::f64));
   Tape again;
-  CHECK(largest_difference(run(again).value(), y.value()) < 1e-12);
+  CHECK(worst_of(run(again).value(), y.value()) < 1e-12);
 }
 
 TEST_CASE("level layer: names of the tensors") {
