@@ -138,7 +138,7 @@ TEST_CASE("deepgate4: learns with balanced losses") {
   for (int step = 0; step < 40; ++step) {
     Tape tape({.training = true, .rng = Rng(static_cast<std::uint64_t>(step))});
     const GateStates gates = model.refine({tape.input(c.structure), tape.input(c.function)}, batch);
-    const Tensor shared[] = {gates.function.value(), gates.structure.value()};
+    const Tensor shared[] = {gates.structure.value(), gates.function.value()};
     const auto losses_of = [&](const GateStates& g) {
       return model.heads.losses(g, model.pool(g, c.inputs), c.labels, true);
     };
