@@ -104,21 +104,21 @@ template <class M>
 M load_model(const Options& o) {
   typename M::Config config;
   if (!o.config.empty())
-    config = cfm::config_from_json<typename M::Config>(
-        cfm::parse_json(o.config, "--config").root());
+    config =
+        cfm::config_from_json<typename M::Config>(cfm::parse_json(o.config, "--config").root());
   M model(config, cfm::Rng(o.common.seed));
   if (o.checkpoint.empty()) return model;
   cfm::NamedTensors tensors;
   if (std::filesystem::path(o.checkpoint).extension() == ".safetensors") {
     const cfm::SafetensorsFile file = cfm::read_safetensors(o.checkpoint);
-    if (o.config.empty() && file.metadata.contains("cfm.config"))
-      return cfm::load<M>(o.checkpoint);
+    if (o.config.empty() && file.metadata.contains("cfm.config")) return cfm::load<M>(o.checkpoint);
     tensors = file.tensors;
   } else {
     tensors = cfm::read_torch(o.checkpoint).tensors;
   }
   std::vector<std::string> names;
-  cfm::for_each_tensor(model, [&](std::string_view name, const auto&) { names.emplace_back(name); });
+  cfm::for_each_tensor(model,
+                       [&](std::string_view name, const auto&) { names.emplace_back(name); });
   // Training loops keep the model below a key such as "state_dict".
   std::string below;
   for (const auto& [name, tensor] : tensors) {
@@ -142,7 +142,8 @@ M load_model(const Options& o) {
 /// the input's graph. `variant` follows the name.
 template <class M, class Prepare, class Run>
 Encoder encoder(std::string source, Prepare prepare, Run run, std::string_view variant = "") {
-  return {cfm::concat(M::kind, variant), std::move(source), [] { return cfm::parameter_count(M()); },
+  return {cfm::concat(M::kind, variant), std::move(source),
+          [] { return cfm::parameter_count(M()); },
           [prepare, run](const Circuit& circuit, const Options& o) {
             const M model = load_model<M>(o);
             Encoding out;
@@ -214,13 +215,12 @@ std::vector<Encoder> all_encoders() {
   };
   using States = std::vector<State>;
   std::vector<Encoder> out;
-  out.push_back(encoder<cfm::DeepGate<>>(
-      "Li et al., DAC 2022", deepgate, [](const auto& model, const cfm::DeepGateGraph& graph) {
-        return States{{"state", model(graph).value()}};
-      }));
+  out.push_back(encoder<cfm::DeepGate<>>("Li et al., DAC 2022", deepgate,
+                                         [](const auto& model, const cfm::DeepGateGraph& graph) {
+                                           return States{{"state", model(graph).value()}};
+                                         }));
   out.push_back(encoder<cfm::DeepGate2<>>(
-      "Shi et al., ICCAD 2023", deepgate2,
-      [](const auto& model, const cfm::DeepGate2Graph& graph) {
+      "Shi et al., ICCAD 2023", deepgate2, [](const auto& model, const cfm::DeepGate2Graph& graph) {
         const cfm::GateStates s = model(graph);
         return States{{"structure", s.structure.value()}, {"function", s.function.value()}};
       }));
@@ -228,9 +228,9 @@ std::vector<Encoder> all_encoders() {
       "Khan et al., ASP-DAC 2025", deepseq2,
       [](const auto& model, const cfm::DeepSeq2Graph& graph) {
         const std::size_t n = graph.inputs.size();  // inputs are fresh coins in every cycle
-        const cfm::SequentialStates s = model(
-            graph, {std::vector<double>(n, 0.5), std::vector<double>(n, 0.25),
-                    std::vector<double>(n, 0.25)});
+        const cfm::SequentialStates s =
+            model(graph, {std::vector<double>(n, 0.5), std::vector<double>(n, 0.25),
+                          std::vector<double>(n, 0.25)});
         return States{{"structure", s.structure.value()},
                       {"function", s.function.value()},
                       {"sequence", s.sequence.value()}};
@@ -266,10 +266,10 @@ std::vector<Encoder> all_encoders() {
   out.push_back(encoder<cfm::DeepCell<>>(by, deepcell, run_deepcell));
   out.push_back(encoder<cfm::DeepCell<cfm::AgnnAggregator<>>>(by, deepcell, run_deepcell, "_gat"));
   out.push_back(encoder<cfm::DeepCell<cfm::SumAggregator<>>>(by, deepcell, run_deepcell, "_gcn"));
-  out.push_back(encoder<cfm::Fgnn2<>>(
-      "Wang et al., TCAD 2024", fgnn2, [](const auto& model, const cfm::Fgnn2Graph& graph) {
-        return States{{"state", model(graph).value()}};
-      }));
+  out.push_back(encoder<cfm::Fgnn2<>>("Wang et al., TCAD 2024", fgnn2,
+                                      [](const auto& model, const cfm::Fgnn2Graph& graph) {
+                                        return States{{"state", model(graph).value()}};
+                                      }));
   out.push_back(encoder<cfm::Mgvga<>>(
       "Wu et al., ICLR 2025", mgvga, [](const auto& model, const cfm::MgvgaGraph& graph) {
         return States{{"state", model(graph.graph, Var(graph.tokens())).value()}};
@@ -292,7 +292,9 @@ Circuit get_circuit(const Options& o) {
   const cfm::Aig aig =
       o.file.empty() ? cfm::wallace_multiplier(16) : cfm::strash(cfm::read_circuit(o.file));
   Circuit c{o.file.empty() ? "wallace16" : std::filesystem::path(o.file).filename().string(),
-            without_latches(aig), {}, cfm::explicit_not_graph(aig)};
+            without_latches(aig),
+            {},
+            cfm::explicit_not_graph(aig)};
   c.net = cfm::explicit_not_graph(c.aig);
   const auto count = [](std::size_t n) { return grouped(static_cast<Index>(n)); };
   std::printf("%s: %s inputs, %s outputs, %s latches, %s ANDs, %d levels\n", c.name.c_str(),
@@ -311,7 +313,8 @@ struct Plane {
 
 Plane principal_plane(const Tensor& x, std::size_t most) {
   const auto values = x.span<float>();
-  const auto nodes = static_cast<std::size_t>(x.size(0)), width = static_cast<std::size_t>(x.size(1));
+  const auto nodes = static_cast<std::size_t>(x.size(0)),
+             width = static_cast<std::size_t>(x.size(1));
   Plane out;
   for (std::size_t v = 0; v < nodes; v += std::max<std::size_t>(1, (nodes + most - 1) / most))
     out.rows.push_back(v);
@@ -416,8 +419,8 @@ void run(const Options& o) {
   const Circuit circuit = get_circuit(o);
   if (o.checkpoint.empty()) std::printf("weights: random; --checkpoint reads trained ones\n");
 
-  examples::Table table({"encoder", "state", "rows", "width", "sum", "sum |x|", "plane %",
-                         "graph ms", "encode ms"});
+  examples::Table table(
+      {"encoder", "state", "rows", "width", "sum", "sum |x|", "plane %", "graph ms", "encode ms"});
   table.align_left(1);
   cfm::Json rows{cfm::Json::Array{}};
   std::vector<std::string> written;
@@ -447,7 +450,8 @@ void run(const Options& o) {
            written.back());
       const bool first = &state == &encoding.states.front();
       table.add({todo[e].name, state.name, grouped(x.size(0)), std::to_string(x.size(1)),
-                 fixed(sum, 3), fixed(absolute, 3), fixed(100 * (plane.share[0] + plane.share[1]), 1),
+                 fixed(sum, 3), fixed(absolute, 3),
+                 fixed(100 * (plane.share[0] + plane.share[1]), 1),
                  first ? fixed(1e3 * encoding.graph_seconds, 1) : "",
                  first ? fixed(1e3 * encoding.seconds, 1) : ""});
       cfm::Json row, head{cfm::Json::Array{}};

@@ -42,8 +42,8 @@ using examples::grouped;
 
 struct Options {
   std::string first, second, load, save, picture = "out/similar_gates.svg";
-  Index cones = 200, epochs = 30, batch = 10, pairs = 200, width = 64, patterns = 16384, show = 12;
-  double learning_rate = 2e-3;
+  Index cones = 200, epochs = 10, batch = 10, pairs = 200, width = 64, patterns = 16384, show = 12;
+  double learning_rate = 5e-4;
   examples::CommonOptions common;
 };
 
@@ -51,9 +51,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::size_t at(std::int32_t node) {
-  return static_cast<std::size_t>(node);
-}
+std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
 
 /// One version of the design.
 struct Design {
@@ -239,11 +237,11 @@ std::vector<Batch> training_batches(const std::vector<const Design*>& designs, c
   const Index share = (o.cones + 1) / 2;
   for (std::size_t d = 0; d < designs.size(); ++d) {
     const auto cut = cfm::sample_cones(
-        designs[d]->aig, {.cones = share,
-                          .window = {.min_nodes = 8, .max_nodes = 300, .min_levels = 2,
-                                     .max_levels = 40},
-                          .overlap = true,
-                          .rng = rng.split(10 + d)});
+        designs[d]->aig,
+        {.cones = share,
+         .window = {.min_nodes = 8, .max_nodes = 300, .min_levels = 2, .max_levels = 40},
+         .overlap = true,
+         .rng = rng.split(10 + d)});
     for (std::size_t i = 0; i < cut.size(); ++i)
       cones.push_back(label(cut[i].aig, o, rng.split(20 + d).split(i)));
   }
@@ -301,8 +299,7 @@ Tensor unit_rows(const Tensor& states, const std::vector<std::int32_t>& nodes) {
     const float* const from = dense.data<float>() + nodes[i] * width;
     float* const to = out.data<float>() + static_cast<Index>(i) * width;
     const double length = std::sqrt(std::inner_product(from, from + width, from, 0.0));
-    for (Index c = 0; c < width; ++c)
-      to[c] = static_cast<float>(from[c] / std::max(length, 1e-8));
+    for (Index c = 0; c < width; ++c) to[c] = static_cast<float>(from[c] / std::max(length, 1e-8));
   }
   return out;
 }
@@ -451,11 +448,12 @@ std::size_t equal_outputs(const Design& first, const Design& second) {
 }
 
 void print_design(const Design& d) {
-  std::printf("%s: %zu inputs, %zu outputs, %s ANDs, %s gates with NOTs, %s of them change enough\n",
-              d.name.c_str(), d.aig.first_and() - std::size_t{1}, d.aig.outputs(),
-              grouped(static_cast<Index>(d.aig.ands())).c_str(),
-              grouped(d.net.nodes() - Index{d.aig.first_and()} + 1).c_str(),
-              grouped(std::ssize(d.gates)).c_str());
+  std::printf(
+      "%s: %zu inputs, %zu outputs, %s ANDs, %s gates with NOTs, %s of them change enough\n",
+      d.name.c_str(), d.aig.first_and() - std::size_t{1}, d.aig.outputs(),
+      grouped(static_cast<Index>(d.aig.ands())).c_str(),
+      grouped(d.net.nodes() - Index{d.aig.first_and()} + 1).c_str(),
+      grouped(std::ssize(d.gates)).c_str());
 }
 
 void run(const Options& o) {
@@ -466,8 +464,8 @@ void run(const Options& o) {
     return make_design(std::filesystem::path(file).filename().string(),
                        cfm::strash(cfm::read_circuit(file)), o, own);
   };
-  const Design first = o.first.empty() ? make_design("ripple16", cfm::ripple_adder(16), o, 2)
-                                       : read(o.first, 2);
+  const Design first =
+      o.first.empty() ? make_design("ripple16", cfm::ripple_adder(16), o, 2) : read(o.first, 2);
   const Design second = o.first.empty()
                             ? make_design("lookahead16", cfm::carry_lookahead_adder(16), o, 3)
                             : read(o.second, 3);
@@ -523,7 +521,8 @@ void run(const Options& o) {
       grouped(std::ssize(questions)).c_str(), first.name.c_str(), trained.gates,
       second.name.c_str(), trained.rebuilt_gates);
 
-  examples::Table table({first.name, "level", second.name, "level", "cosine", "differ %", "simulation"});
+  examples::Table table(
+      {first.name, "level", second.name, "level", "cosine", "differ %", "simulation"});
   table.align_left(2).align_left(6);
   Index shown = 0;
   for (const std::size_t i : by_certainty(questions, answers)) {
@@ -534,7 +533,9 @@ void run(const Options& o) {
       table.add({first.gate(a), std::to_string(first.level[at(a)]), second.gate(b),
                  std::to_string(second.level[at(b)]), fixed(answers[i].cosine, 4),
                  fixed(100 * differ, 2),
-                 equal ? "equal" : questions[i].equal.empty() ? "has no equal" : "wrong"});
+                 equal                        ? "equal"
+                 : questions[i].equal.empty() ? "has no equal"
+                                              : "wrong"});
     cfm::Json row;
     row.set("row", "candidate");
     row.set("first", a);
@@ -550,11 +551,11 @@ void run(const Options& o) {
   if (!o.picture.empty() && shown > 0) {
     const std::filesystem::path path(o.picture);
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
-    examples::chart({curve("trained", questions, answers),
-                     curve("random weights", questions, untrained)},
-                    {.title = "Gates of " + first.name + " not built alike in " + second.name,
-                     .x_label = "candidates listed, highest cosine first",
-                     .y_label = "% of them equal by simulation"})
+    examples::chart(
+        {curve("trained", questions, answers), curve("random weights", questions, untrained)},
+        {.title = "Gates of " + first.name + " not built alike in " + second.name,
+         .x_label = "candidates listed, highest cosine first",
+         .y_label = "% of them equal by simulation"})
         .save(path);
     std::printf("\nwrote %s\n", o.picture.c_str());
   }
@@ -568,17 +569,18 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  examples::Args args("similar_gates",
-                      "Finds gates of two versions of a design that compute the same, by vectors of "
-                      "DeepGate2, checked by simulation.");
+  examples::Args args(
+      "similar_gates",
+      "Finds gates of two versions of a design that compute the same, by vectors of "
+      "DeepGate2, checked by simulation.");
   args.add_positional(o.first, "FIRST", "circuit: .aig .aag .bench .blif .v ... (none: two adders)")
       .add_positional(o.second, "SECOND", "the other version: the same inputs in the same order")
       .add("cones", o.cones, "N", "to train on, half of each version (default 200)")
       .add("pairs", o.pairs, "N", "of gates, in a cone, twice (default 200)")
-      .add("epochs", o.epochs, "N", "passes over the cones (default 30)")
+      .add("epochs", o.epochs, "N", "passes over the cones (default 10)")
       .add("batch", o.batch, "N", "cones a step (default 10)")
       .add("width", o.width, "N", "of the vectors of a gate (default 64)")
-      .add("learning-rate", o.learning_rate, "X", "at first, falling to 0 (default 0.002)")
+      .add("learning-rate", o.learning_rate, "X", "at first, falling to 0 (default 0.0005)")
       .add("patterns", o.patterns, "N", "random patterns of the check (default 16384)")
       .add("show", o.show, "N", "candidates to print (default 12)")
       .add("save", o.save, "FILE", "write the model as safetensors")
