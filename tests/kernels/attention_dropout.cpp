@@ -11,8 +11,9 @@ namespace {
 // The rule as it is documented.
 bool dropped(const AttentionDropout& o, const QueryPlace& q, Index heads, Index key) {
   const auto row = static_cast<std::uint64_t>((q.batch * heads + q.head) * q.queries + q.query);
-  const auto bits = o.rng.bits_at((row << 30) + static_cast<std::uint64_t>(key / 4));
-  return static_cast<double>(bits[static_cast<std::size_t>(key % 4)] >> 8) < o.probability * 0x1p24;
+  const auto bits = o.rng.bits_at((row << 29) + static_cast<std::uint64_t>(key / 8));
+  const std::uint32_t half = bits[static_cast<std::size_t>(key % 8 / 2)] >> (key % 2 * 16) & 0xFFFF;
+  return static_cast<double>(half) < o.probability * 0x1p16;
 }
 
 }  // namespace

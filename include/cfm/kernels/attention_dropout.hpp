@@ -34,16 +34,19 @@ inline void check_dropout(const AttentionDropout& dropout) {
 template <class T>
 void drop_weights(const AttentionDropout& dropout, const QueryPlace& q, Index heads, Index first,
                   Index n, T* x) {
-  constexpr Index tile = 512;
-  alignas(64) std::uint32_t words[tile];
+  constexpr Index tile = 1024;  // keys, two to a word
+  alignas(64) std::uint32_t words[tile / 2];
   const auto row = static_cast<std::uint64_t>((q.batch * heads + q.head) * q.queries + q.query);
-  const auto limit = static_cast<std::uint32_t>(std::ceil(dropout.probability * 0x1p24));
+  const auto limit = static_cast<std::uint32_t>(std::ceil(dropout.probability * 0x1p16));
   const T kept = dropout.probability < 1 ? static_cast<T>(1 / (1 - dropout.probability)) : T{0};
   for (Index i = 0; i < n;) {
-    const Index begin = (first + i) % 4, count = std::min(n - i, tile - 4 - begin);
-    CFM_CALL(random_words)(dropout.rng, (row << 30) + static_cast<std::uint64_t>((first + i) / 4),
-                           (begin + count + 3) / 4, words);
-    CFM_CALL(drop_words)(x + i, words + begin, limit, kept, x + i, count, false);
+    const Index begin = (first + i) % 8, count = std::min(n - i, tile - 8 - begin);
+    CFM_CALL(random_words)(dropout.rng, (row << 29) + static_cast<std::uint64_t>((first + i) / 8),
+                           (begin + count + 7) / 8, words);
+    const Index odd = begin % 2;  // the first key has the upper half of a word
+    if (odd != 0) x[i] = words[begin / 2] >> 16 < limit ? T{0} : kept * x[i];
+    T* const rest = x + i + odd;
+    CFM_CALL(drop_words)(rest, words + (begin + odd) / 2, limit, kept, rest, count - odd, false);
     i += count;
   }
 }

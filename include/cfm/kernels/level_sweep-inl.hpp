@@ -138,15 +138,15 @@ inline void level_gather(const detail::LevelSweep<T>& s, const detail::LevelKind
   }
 }
 
-// c[rows, n] = a[:, first .. first + kc] b + beta c: a packed in groups of six with all its terms,
-// b in panels.
+// c[rows, n] = a[:, first .. first + kc] b + beta c: a packed tile by tile with all its terms, b in
+// panels.
 template <class T>
 inline void level_product(Index rows, const T* a, Index terms, Index first, Index kc, const T* b,
                           Index n, T* c, Index ldc, T beta) {
   const Index width = 2 * lanes_of<T>();
   for (Index j = 0; j < n; j += width)
-    for (Index i = 0; i < rows; i += detail::gemm_rows) {
-      const Index some = std::min(detail::gemm_rows, rows - i);
+    for (Index i = 0, some = 0; i < rows; i += some) {
+      some = gemm_rows_of(rows - i);
       gemm_tile_of<true>(some, kc, a + i * terms + first * some, 4, 1, b + j * kc, width,
                          c + i * ldc + j, ldc, n - j, beta);
     }
