@@ -108,7 +108,8 @@ class RopeAngles {
 inline Index check_rope(const Rope& options, Index width) {
   const Index turned = options.width == 0 ? width : options.width;
   CFM_CHECK(turned >= 0 && turned % 2 == 0 && turned <= width,
-            concat("rope: turns an even number of elements of a row, not ", turned), Shape({width}));
+            concat("rope: turns an even number of elements of a row, not ", turned),
+            Shape({width}));
   CFM_CHECK(options.scale > 0 && options.base > 0, "rope: base and scale must be positive",
             options.base, options.scale);
   CFM_CHECK(
