@@ -1,6 +1,8 @@
 #pragma once
 /// @file  Numbers for names that the table keeps itself.
 
+#include <string>
+
 #include <cfm/circuit/detail/name_table.hpp>
 
 CFM_NAMESPACE_BEGIN
