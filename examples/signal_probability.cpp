@@ -39,7 +39,7 @@ using examples::grouped;
 
 struct Options {
   std::vector<std::string> train, test;
-  Index cones = 400, epochs = 30, batch = 16, width = 64, rounds = 4, patterns = 15000;
+  Index cones = 200, epochs = 20, batch = 16, width = 64, rounds = 4, patterns = 15000;
   Index largest = 30000;  // nodes of a circuit that is measured
   double learning_rate = 1e-3;
   std::string out = "out";
@@ -159,7 +159,7 @@ std::vector<Model> make_models(const Options& o) {
   out.push_back(make_model(
       "PolarGate",
       std::make_shared<cfm::PolarGate<>>(
-          cfm::PolarGateConfig{.width = 2 * o.width, .negated_minimum = false}, rng.split(4)),
+          cfm::PolarGateConfig{.width = o.width, .negated_minimum = false}, rng.split(4)),
       o.learning_rate, [](const cfm::PolarGate<>& m, const Sample& s, const Var& tape) {
         const Var x(s.features);
         return cfm::sigmoid(m(s.signs, tape.tape() ? tape.tape()->input(s.features) : x).logits);
@@ -391,8 +391,8 @@ int main(int argc, char** argv) {
                       "them on other circuits.");
   args.add("train", o.train, "FILE,...", "circuits to cut cones from (default: generated)")
       .add("test", o.test, "FILE,...", "circuits to measure (default: every third of --train)")
-      .add("cones", o.cones, "N", "cones to train on (default 400)")
-      .add("epochs", o.epochs, "N", "passes over the cones (default 30)")
+      .add("cones", o.cones, "N", "cones to train on (default 200)")
+      .add("epochs", o.epochs, "N", "passes over the cones (default 20)")
       .add("batch", o.batch, "N", "cones a step (default 16)")
       .add("width", o.width, "N", "of the state of a gate (default 64)")
       .add("rounds", o.rounds, "N", "sweeps of DeepGate, both ways (default 4; published 10)")
