@@ -24,18 +24,6 @@ DeepGate2Targets golden_targets() {
 
 }  // namespace
 
-TEST_CASE("deepgate2 training: normalisation and cosine distance") {
-  const float x[] = {1, 2, 3, 6};
-  const Tensor z = zero_normalize(Var(Tensor::from(std::span<const float>(x), {4}))).value();
-  CHECK(static_cast<double>(z.span<float>()[3]) == doctest::Approx(3 / std::sqrt(14.0 / 3)));
-  const float a[] = {1, 0, 2, 2}, b[] = {0, 3, 1, 1};
-  const Tensor d = cosine_distance(Var(Tensor::from(std::span<const float>(a), {2, 2})),
-                                   Var(Tensor::from(std::span<const float>(b), {2, 2})))
-                       .value();
-  CHECK(static_cast<double>(d.span<float>()[0]) == doctest::Approx(1));
-  CHECK(std::abs(static_cast<double>(d.span<float>()[1])) < 1e-6);
-}
-
 TEST_CASE("deepgate2 training: the loss is the weighted mean of its parts") {
   DeepGate2<> model({.width = 4, .reconvergence = true});
   test::fill_by_formula(model);

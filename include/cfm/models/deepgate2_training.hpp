@@ -4,6 +4,7 @@
 #include <cfm/autograd/ops_loss.hpp>
 #include <cfm/autograd/ops_reduce.hpp>
 #include <cfm/models/deepgate2.hpp>
+#include <cfm/models/distance_loss.hpp>
 
 CFM_NAMESPACE_BEGIN
 
@@ -31,17 +32,6 @@ CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 
-/// (x - mean) / standard deviation over all elements, the deviation with n - 1.
-inline Var zero_normalize(const Var& x) { return (x - mean(x)) / std_dev(x); }
-
-/// 1 - cosine of rows, lengths at least 1e-8.   Shapes:  [rows, width] twice  ->  [rows].
-inline Var cosine_distance(const Var& a, const Var& b) {
-  const auto length = [](const Var& x) {
-    return maximum(norm(x, 2, {1}), Var(Tensor::full({1}, 1e-8, x.dtype())));
-  };
-  return 1.0 - sum(a * b, {1}) / (length(a) * length(b));
-}
-
 namespace isa_detail {
 
 // Rows of the first and of the second node of each pair.
@@ -60,10 +50,10 @@ inline Var probability_loss(const Var& probability, const Tensor& label) {
   return l1_loss(reshape(probability, {probability.size()}), Var(label.reshape({label.size()})));
 }
 
-/// mean |Z(1 - cos(f_i, f_j)) - Z(distance_ij)| over pairs, Z = zero_normalize over the batch.
+/// distance_loss over pairs of nodes.   Shapes:  function [nodes, width], pairs [pairs, 2].
 inline Var function_loss(const Var& function, const Tensor& pairs, const Tensor& distance) {
   const auto [first, second] = isa_detail::pair_rows(function, pairs);
-  return l1_loss(zero_normalize(cosine_distance(first, second)), zero_normalize(Var(distance)));
+  return distance_loss(first, second, distance);
 }
 
 /// The weighted mean of the losses that the targets have labels for; reconvergence is a binary
