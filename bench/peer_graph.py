@@ -107,7 +107,43 @@ def attention(path, score, heads, width, form, train=False):
     return run
 
 
-MAKERS = {"spmm": spmm, "attention": attention}
+class Hoga(torch.nn.Module):
+    """The published model: one layer of gated attention among the hops of a node, heads as in its code."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        linear = functools.partial(torch.nn.Linear, bias=False)
+        self.features, self.gate = linear(4, width), linear(width, width)
+        self.q, self.k, self.v, self.out = (torch.nn.Linear(width, width) for _ in range(4))
+        self.norm, self.score = torch.nn.LayerNorm(width), torch.nn.Linear(2 * width, 1)
+        self.hidden, self.bn = linear(width, width), torch.nn.BatchNorm1d(width)
+        self.classes = torch.nn.ModuleList(linear(width, 3) for _ in range(3))
+
+    def forward(self, hops):
+        x = self.features(hops)
+        n, slots, width = x.shape
+        q, k, v = (f(x).view(n, self.heads, slots, width // self.heads) for f in (self.q, self.k, self.v))
+        mixed = self.out(F.scaled_dot_product_attention(q, k, v).reshape(n, slots, width))
+        x = torch.relu(self.norm(self.gate(x) * mixed))
+        own, others = x[:, :1], x[:, 1:]
+        shares = torch.softmax(self.score(torch.cat([own.expand_as(others), others], -1)), 1)
+        state = own.squeeze(1) + (shares * others).sum(1)
+        h = self.bn(torch.relu(self.hidden(state)))
+        return [c(h) for c in self.classes]
+
+
+def hoga(count, batch, hops, width, heads):
+    model, x = Hoga(width, heads).eval(), torch.rand(count, hops + 1, 4)
+
+    def run():
+        with torch.inference_mode():
+            for part in x.split(batch):
+                model(part)
+    return run
+
+
+MAKERS = {"spmm": spmm, "attention": attention, "hoga": hoga}
 
 
 @functools.lru_cache(maxsize=2)

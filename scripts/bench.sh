@@ -30,16 +30,20 @@ if [ -n "$isa" ]; then
 fi
 
 python=${CFM_BENCH_PYTHON:-python3}
-peers=""
-for peer in torch $([ -n "$isa" ] || echo ort); do
-  module=$([ "$peer" = ort ] && echo "onnx, onnxruntime" || echo torch)
-  if command -v "$python" >/dev/null && "$python" -c "import $module" 2>/dev/null; then
-    peers="$peers;$python $root/bench/peer_$peer.py"
-  fi
-done
-export CFM_BENCH_PEERS=${peers#;}
+can() { command -v "$python" >/dev/null && "$python" -c "import $1" 2>/dev/null; }
+torch="" ort=""
+! can torch || torch=yes
+[ -n "$isa" ] || ! can "onnx, onnxruntime" || ort=yes
+# The processes that a program asks, as CFM_BENCH_PEERS names them.
+peers() {
+  case "$1" in
+    spmm | graph_attention | hoga) printf '%s' "${torch:+$python $root/bench/peer_graph.py}" ;;
+    levels) printf '%s' "${torch:+$python $root/bench/levels_torch.py}" ;;
+    *) printf '%s' "${torch:+$python $root/bench/peer_torch.py;}${ort:+$python $root/bench/peer_ort.py}" ;;
+  esac
+}
 
-programs="products attention decode rows transformer"
+programs="products attention decode rows transformer spmm graph_attention levels hoga"
 # shellcheck disable=SC2086  # the list is words
 build_preset bench $programs >build/bench-build.log 2>&1 ||
   { tail -n 30 build/bench-build.log; die "the benchmarks do not build"; }
@@ -50,7 +54,7 @@ mkdir -p "$rows"
 failed=""
 for program in $programs; do
   # shellcheck disable=SC2086  # no word if it is not wanted
-  "build/bench/bench/$program" $quick --json "$rows/$program.jsonl" "$filter" || failed="$failed $program"
+  CFM_BENCH_PEERS=$(peers "$program") "build/bench/bench/$program" $quick --json "$rows/$program.jsonl" "$filter" || failed="$failed $program"
 done
 python3 scripts/bench_report.py "$rows" --json "${json:-build/bench/bench.json}" --svg out/roofline.svg
 [ -z "$failed" ] || die "failed:$failed"

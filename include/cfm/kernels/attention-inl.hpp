@@ -16,7 +16,17 @@ namespace detail {
 inline constexpr Index attention_keys = 384;
 inline constexpr Index attention_row = attention_keys + 16;  // of scores; apart from powers of two
 inline constexpr Index attention_rows = 96;  // queries that share packed keys, or 2 or 4 times that
+inline constexpr Index attention_rows_most = 4 * attention_rows;
 inline constexpr Index attention_most = 12;  // queries of a tile on any target
+// Numbers that `rows` queries take when they are packed: columns in fours, the last tile whole.
+constexpr Index packed_queries(Index rows, Index width) {
+  return (rows + attention_most) * ((width + 3) / 4 * 4);
+}
+// Columns in whole panels; memory even for a width of 0: pointers into it are formed, though
+// nothing is read.
+constexpr Index whole_panels(Index n, Index panel) {
+  return (std::max<Index>(1, n) + panel - 1) / panel * panel;
+}
 
 /// The running state of a tile of queries: what is needed to add a block of keys.
 template <class T>

@@ -133,12 +133,16 @@ void flash_attention(In<S, 4> q, In<S, 4> k, In<S, 4> v, View<S, 4> out, const M
   const Index factor = tasks >= 32 ? 4 : tasks >= 16 ? 2 : 1;
   const Index most = factor * detail::attention_rows;
   const Index blocks = (rows + most - 1) / most;
-  // The last blocks of a causal mask are the longest: they begin first.
-  parallel_for(units * blocks, 1, [&](Index begin, Index end) {
+  // Heads of few queries go together. The last blocks of a causal mask are the longest: they begin
+  // first.
+  const Index together = std::max<Index>(1, detail::attention_rows / rows);
+  parallel_for(units * blocks, together, [&](Index begin, Index end) {
+    const detail::AttentionRoom<T> room(call, std::min(most, rows),
+                                        CFM_CALL(gemm_width)(detail::Gemm<T>{}));
     for (Index i = begin; i < end; ++i) {
       const Index first = (blocks - 1 - i % blocks) * most;
       isa_detail::attention_block(call, mask, score, i / blocks / kv_heads, i / blocks % kv_heads,
-                                  first, std::min(most, rows - first));
+                                  first, std::min(most, rows - first), room);
     }
   });
 }

@@ -315,6 +315,7 @@ HWY_AFTER_NAMESPACE();
 #endif
 
 #if !CFM_BODIES || (defined(CFM_UNIT_EDGE_ATTENTION) && HWY_ONCE)  // what doors call
+#undef CFM_UNIT_EDGE_ATTENTION  // once, even if one target is all
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
 CFM_BODY_OF(int, void, edge_attention_rows,

@@ -252,6 +252,22 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
   constexpr Index step = static_cast<Index>(block);
   const Index lanes = static_cast<Index>(hn::Lanes(d)), width = 2 * lanes;
   const Index full = columns / width * width;
+  // `lanes` columns from column j on.
+  const auto pack_lanes = [&](Index j) HWY_ATTR {
+    const T* const from = b + j * b_col;
+    T* const at = to + j / width * width * kc + j % width;
+    Index k = 0;
+    if (b_col == 1)
+      for (; k < kc; ++k) hn::StoreU(hn::LoadU(d, from + k * b_row), d, at + k * width);
+    else if (b_row == 1)
+      for (; k + step <= kc; k += step) {
+        hn::Vec<decltype(d)> v[block];
+        load_transposed(d, from + k, b_col, v);
+        for (Index u = 0; u < step; ++u) hn::StoreU(v[u], d, at + (k + u) * width);
+      }
+    for (; k < kc; ++k)
+      for (Index c = 0; c < lanes; ++c) at[k * width + c] = from[c * b_col + k * b_row];
+  };
   if (b_col == 1) {  // all full panels together: long reads of each row
     for (Index k = 0; k < kc; ++k)
       for (Index j = 0; j < full; j += width) {
@@ -262,28 +278,18 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
         hn::StoreU(b1, d, at + lanes);
       }
   } else {
-    for (Index j = 0; j < full; j += lanes) {
-      const T* const from = b + j * b_col;
-      T* const at = to + j / width * width * kc + j % width;
-      Index k = 0;
-      if (b_row == 1)
-        for (; k + step <= kc; k += step) {
-          hn::Vec<decltype(d)> v[block];
-          load_transposed(d, from + k, b_col, v);
-          for (Index u = 0; u < step; ++u) hn::StoreU(v[u], d, at + (k + u) * width);
-        }
-      for (; k < kc; ++k)
-        for (Index c = 0; c < lanes; ++c) at[k * width + c] = from[c * b_col + k * b_row];
-    }
+    for (Index j = 0; j < full; j += lanes) pack_lanes(j);
   }
   if (full == columns) return;
-  to += full * kc;
-  for (Index c = 0; c < width; ++c) {
-    const T* const column = b + (full + c) * b_col;
-    if (full + c < columns)
-      for (Index k = 0; k < kc; ++k) to[k * width + c] = column[k * b_row];
-    else
-      for (Index k = 0; k < kc; ++k) to[k * width + c] = T{0};
+  for (Index j = full; j < full + width; j += lanes) {
+    if (j + lanes <= columns) {
+      pack_lanes(j);
+      continue;
+    }
+    T* const at = to + full * kc + j % width;
+    for (Index k = 0; k < kc; ++k) hn::StoreU(hn::Zero(d), d, at + k * width);
+    for (Index c = 0; c < columns - j; ++c)
+      for (Index k = 0; k < kc; ++k) at[k * width + c] = b[(j + c) * b_col + k * b_row];
   }
 }
 
@@ -353,6 +359,7 @@ HWY_AFTER_NAMESPACE();
 #endif
 
 #if !CFM_BODIES || (defined(CFM_UNIT_MATMUL) && HWY_ONCE)  // what doors call
+#undef CFM_UNIT_MATMUL  // once, even if one target is all
 CFM_NAMESPACE_BEGIN
 namespace dispatched {
 CFM_BODY(Index, gemm_width, (const detail::Gemm<T>& g), (g))

@@ -58,6 +58,31 @@ struct AttentionCall {
   AttentionDropout dropout;
 };
 
+// Working memory for blocks of up to `rows` queries.
+template <class T>
+struct AttentionRoom {
+  AttentionRoom(const AttentionCall<T>& call, Index rows, Index panel)
+      : packed_q(packed_queries(rows, call.q.extent[3])),
+        packed_k(whole_panels(keys_of(call), panel) * call.q.extent[3]),
+        packed_v(call.v.extent[3] % panel == 0
+                     ? 0
+                     : whole_panels(call.v.extent[3], panel) * keys_of(call)),
+        wide_k(call.k.in_place() ? 0 : keys_of(call) * call.k.extent[3]),
+        wide_v(call.v.in_place() ? 0 : keys_of(call) * call.v.extent[3]),
+        scores(attention_most * attention_row),
+        state((rows + attention_most) * (whole_panels(call.v.extent[3], panel) + 2)) {}
+
+  Scratch<T> packed_q, packed_k, packed_v;
+  Scratch<T> wide_k, wide_v;  // converted or turned rows
+  Scratch<T> scores;          // of a tile
+  Scratch<T> state;           // results, sums and largest scores of all queries
+
+ private:
+  static Index keys_of(const AttentionCall<T>& call) {
+    return std::min(attention_keys, call.k.extent[2]);
+  }
+};
+
 // Parts of a block of keys, for blocks of a mask of at least 32.
 inline constexpr Index attention_parts = attention_keys / 32 + 1;
 
@@ -156,28 +181,24 @@ class AttentionQueries {
 
   // Rows of x, an operand with a row for each query: packed as tiles, times scale, and as panels
   // if those have room.
-  static Index packed_size(Index rows, Index width) {
-    return (rows + detail::attention_most) * ((width + 3) / 4 * 4);
-  }
   const T* packed(const T* all, Index tile, Index width) const {
     return all + row(tile) * ((width + 3) / 4 * 4);
   }
   void pack(const detail::AttentionOperand<T>& x, T scale, T* tiles_to, T* panels = nullptr) const {
     const Index width = x.extent[3];
     const detail::Scratch<T> wide(x.in_place() ? 0 : rows_ * width);
-    const detail::Scratch<const T*> rows(rows_);
+    const T* rows[detail::attention_rows_most];
     QueryPlace at[detail::attention_most];
     for (Index tile = 0; tile < tiles(); ++tile) {
       const Index n = places(tile, at), r0 = row(tile);
       for (Index r = 0; r < n; ++r)
-        rows.data()[r0 + r] =
-            dense_rows<T>(x, at[r].batch, at[r].head, at[r].query, 1,
-                          x.in_place() ? nullptr : wide.data() + (r0 + r) * width)
-                .data;
+        rows[r0 + r] = dense_rows<T>(x, at[r].batch, at[r].head, at[r].query, 1,
+                                     x.in_place() ? nullptr : wide.data() + (r0 + r) * width)
+                           .data;
       CFM_CALL(attention_pack_queries)
-      (n, width, rows.data() + r0, scale, tiles_to + r0 * ((width + 3) / 4 * 4));
+      (n, width, rows + r0, scale, tiles_to + r0 * ((width + 3) / 4 * 4));
     }
-    if (panels != nullptr) CFM_CALL(attention_pack_rows)(rows_, width, rows.data(), panels);
+    if (panels != nullptr) CFM_CALL(attention_pack_rows)(rows_, width, rows, panels);
   }
 
  private:
@@ -189,23 +210,16 @@ class AttentionQueries {
 // Attention of a block of queries, first .. first + rows as above.
 template <class T, class Mask, class Score>
 void attention_block(const detail::AttentionCall<T>& call, const Mask& mask, const Score& score,
-                     Index batch, Index kv_head, Index first, Index rows) {
+                     Index batch, Index kv_head, Index first, Index rows,
+                     const detail::AttentionRoom<T>& room) {
   const Index keys = call.k.extent[2], width = call.q.extent[3], v_width = call.v.extent[3];
   const Index panel = CFM_CALL(gemm_width)(detail::Gemm<T>{});
   const AttentionQueries<T> q(call.q, call.k, mask, batch, kv_head, first, rows);
-  const detail::Scratch<T> packed_q(q.packed_size(rows, width));
-  q.pack(call.q, call.scale, packed_q.data());
+  q.pack(call.q, call.scale, room.packed_q.data());
   const bool v_in_place = v_width % panel == 0;
-  const Index block = std::min(detail::attention_keys, keys);
-  const Index k_columns = (block + panel - 1) / panel * panel;
   const Index v_columns = (v_width + panel - 1) / panel * panel;
   const Index padded = q.row(q.tiles());
-  const detail::Scratch<T> packed_k(k_columns * width);
-  const detail::Scratch<T> packed_v(v_in_place ? 0 : v_columns * block);
-  const detail::Scratch<T> wide_k(call.k.in_place() ? 0 : block * width);
-  const detail::Scratch<T> wide_v(call.v.in_place() ? 0 : block * v_width);
-  const detail::Scratch<T> scores(detail::attention_most * detail::attention_row);
-  const detail::Scratch<T> state(padded * (v_columns + 2));
+  const auto& [packed_q, packed_k, packed_v, wide_k, wide_v, scores, state] = room;
   T* const sums = state.data() + padded * v_columns;
   T* const largest = sums + padded;
   std::fill_n(state.data(), padded * (v_columns + 1), T{0});

@@ -28,12 +28,6 @@ struct AttentionBack {
   Index rows() const { return group() * q.extent[2]; }  // queries that share a head of keys
 };
 
-// Columns in whole panels; memory even for a width of 0: pointers into it are formed, though
-// nothing is read.
-constexpr Index whole_panels(Index n, Index panel) {
-  return (std::max<Index>(1, n) + panel - 1) / panel * panel;
-}
-
 // Working memory for one block of keys.
 template <class T>
 struct AttentionBackRoom {
@@ -45,8 +39,8 @@ struct AttentionBackRoom {
         k_across(whole_panels(keys, panel) * columns),
         v_across(whole_panels(keys, panel) * v_columns),
         k(keys * columns),
-        q((rows + attention_most) * columns),
-        g((rows + attention_most) * v_columns),
+        q(packed_queries(rows, width)),
+        g(packed_queries(rows, v_width)),
         q_panels(rows * columns),
         g_panels(rows * v_columns),
         p((rows + attention_most) * attention_row),
