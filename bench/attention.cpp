@@ -1,10 +1,12 @@
-/// @file  Flash attention, forward and with its backward pass, counted on the work that the mask needs.
+/// @file  Flash attention, forward and with its backward pass, counted on the work that the mask
+/// needs.
 #include <memory>
 
 #include <cfm/kernels/attention_backward.hpp>
 #include <cfm/kernels/matmul.hpp>
 #include <cfm/kernels/softmax.hpp>
 
+#include "ggml.hpp"
 #include "remote.hpp"
 
 namespace {
@@ -36,9 +38,9 @@ struct Operands {
   template <class Mask>
   void backward(const Mask& mask) {
     const Tensor& lse = logsumexp;
-    cfm::flash_attention_backward<float>({in(q), in(k), in(v), in(out), lse.view<float, 3>(), in(g)},
-                                         dq.view<float, 4>(), dk.view<float, 4>(),
-                                         dv.view<float, 4>(), mask);
+    cfm::flash_attention_backward<float>(
+        {in(q), in(k), in(v), in(out), lse.view<float, 3>(), in(g)}, dq.view<float, 4>(),
+        dk.view<float, 4>(), dv.view<float, 4>(), mask);
   }
 
   // The first head by the formula.
@@ -61,6 +63,30 @@ struct Operands {
   }
 };
 
+// The forward pass of ggml; its result is [n, heads, width].
+std::shared_ptr<cfm::bench::GgmlTask> ggml(const Operands& o, bool causal) {
+  const cfm::bench::Ggml* const g = cfm::bench::Ggml::library();
+  if (g == nullptr) return nullptr;
+  const Index heads = o.q.size(1), n = o.q.size(2), width = o.q.size(3);
+  auto task = std::make_shared<cfm::bench::GgmlTask>(
+      *g, static_cast<std::size_t>(4 * 4 * o.q.size() + 2 * n * n));
+  cfm::bench::Ggml::Tensor mask = nullptr;
+  if (causal) {
+    Tensor hidden = Tensor::zeros({n, n});
+    for (Index i = 0; i < n; ++i)
+      for (Index j = i + 1; j < n; ++j)
+        hidden.view<float, 2>()(i, j) = -std::numeric_limits<float>::infinity();
+    mask = task->copy(hidden.to(cfm::DType::f16));
+  }
+  task->attention(task->copy(o.q), task->copy(o.k), task->copy(o.v), mask,
+                  1 / std::sqrt(static_cast<float>(width)));
+  task->run();
+  const Tensor want = o.out.permute({0, 2, 1, 3}).contiguous();
+  cfm::bench::verify("ggml", std::as_const(want).data<float>(), task->result(),
+                     static_cast<std::size_t>(n * heads * width), 2e-3f);
+  return task;
+}
+
 // Two products forward, five backward.
 template <class Mask>
 void attention(Races& races, Index n, Index width, const Mask& mask, bool causal, bool train) {
@@ -77,6 +103,8 @@ void attention(Races& races, Index n, Index width, const Mask& mask, bool causal
       o->forward(mask);
       if (train) o->backward(mask);
     });
+    if (!train)
+      if (const auto task = ggml(*o, causal)) race.peer("ggml", [task] { task->run(); });
     cfm::Json request;
     request.set("workload", "attention");
     request.set("batch", 1);

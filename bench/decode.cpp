@@ -4,6 +4,7 @@
 
 #include <cfm/kernels/decode_attention.hpp>
 
+#include "ggml.hpp"
 #include "remote.hpp"
 
 namespace {
@@ -51,7 +52,8 @@ void decode(cfm::bench::Races& races, Index heads, Index kv_heads, Index queries
             Index width, bool paged) {
   const double bytes = static_cast<double>(2 * kv_heads * keys * width) * sizeof(S);
   const Index count = std::max<Index>(2, static_cast<Index>(256e6 / bytes));
-  const std::string name = cfm::concat("decode ", cfm::name(cfm::dtype_of<S>), paged ? " pages" : "");
+  const std::string name =
+      cfm::concat("decode ", cfm::name(cfm::dtype_of<S>), paged ? " pages" : "");
   const std::string shape =
       cfm::concat(heads, "/", kv_heads, " heads ", queries, " x ", keys, " x ", width);
   races.add({name, shape, 0, bytes}, [&](cfm::bench::Race& race) {
@@ -77,6 +79,19 @@ void decode(cfm::bench::Races& races, Index heads, Index kv_heads, Index queries
     cfm::bench::verify("decode", std::as_const(state->out).template data<float>(), want.data(),
                        want.size(), 1e-5f);
     race.ours(ours);
+    const cfm::bench::Ggml* const g = cfm::bench::Ggml::library();
+    if (g != nullptr && !paged) {
+      const auto task = std::make_shared<cfm::bench::GgmlTask>(
+          *g, static_cast<std::size_t>((count + 1) * static_cast<Index>(bytes)));
+      const auto q = task->copy(state->q);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+        task->attention(q, task->copy(state->caches.k[i]), task->copy(state->caches.v[i]), nullptr,
+                        1 / std::sqrt(static_cast<float>(width)));
+      task->run();
+      cfm::bench::verify("ggml", task->result(), want.data(), want.size(),
+                         sizeof(S) == 2 ? 1e-2f : 1e-4f);  // it adds in 16 bits
+      race.peer("ggml", [task] { task->run(); });
+    }
     cfm::Json request;
     request.set("workload", "decode");
     request.set("heads", heads);

@@ -81,7 +81,7 @@ class GgmlTask {
   /// A copy of t: f32, f16 or bf16, up to four dimensions.
   Ggml::Tensor copy(const cfm::Tensor& t) {
     std::int64_t size[4] = {1, 1, 1, 1};
-    for (Index i = 0; i < t.rank(); ++i) size[i] = t.size(t.rank() - 1 - i);
+    for (int i = 0; i < t.rank(); ++i) size[i] = t.size(t.rank() - 1 - i);
     const int type = t.dtype() == DType::f32 ? 0 : t.dtype() == DType::f16 ? 1 : 30;
     const Ggml::Tensor out = g_.new_tensor(context_, type, size[0], size[1], size[2], size[3]);
     const cfm::Tensor dense = t.contiguous();

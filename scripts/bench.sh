@@ -6,7 +6,8 @@
 #     --isa avx2   holds both sides to AVX2; ONNX Runtime, which cannot be held, is left out
 #     FILTER       only workloads whose name and shape contain it
 # Peers: OpenBLAS, BLIS, oneDNN (apt: libopenblas0 libblis4 libdnnl2), Eigen; PyTorch and ONNX Runtime if
-# the python3 on the PATH, or the one that CFM_BENCH_PYTHON names, has torch, or onnxruntime and onnx.
+# the python3 on the PATH, or the one that CFM_BENCH_PYTHON names, has torch, or onnxruntime and onnx;
+# ggml if the loader finds libggml-cpu.so, or CFM_BENCH_GGML names it (built for the same instruction set).
 source "$(dirname "$0")/common.sh"
 
 quick="" json="" isa="" filter=""
@@ -15,7 +16,7 @@ while [ $# -gt 0 ]; do
     --quick) quick=--quick ;;
     --json) json=$(realpath -m "${2:?}"); shift ;;
     --isa) isa=${2:?}; shift ;;
-    -*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    -*) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
     *) filter=$1 ;;
   esac
   shift
