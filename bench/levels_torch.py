@@ -6,11 +6,10 @@
 Answers a request with "repeat": 0 by one element of the result, else by seconds.
 """
 import functools
-import json
-import sys
-import time
 
 import torch
+
+from peer import release, serve
 
 torch.set_num_threads(1)
 
@@ -177,34 +176,8 @@ class DeepGate2(torch.nn.Module):
             return hf
 
 
-MAKERS = {"level_gru": LevelGru, "deepgate2": DeepGate2}
-
-
-@functools.lru_cache(maxsize=1)
-def made(key):
-    request = json.loads(key)
-    return MAKERS[request.pop("workload")](**request)
-
-
-def main():
-    print("ready PyTorch", torch.__version__.split("+")[0].rsplit(".", 1)[0], flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        repeat = int(request.pop("repeat"))
-        row, column = int(request.pop("row", 0)), int(request.pop("column", 0))
-        try:
-            model = made(json.dumps(request, sort_keys=True))
-            if repeat == 0:
-                print(float(model.run()[row, column]), flush=True)
-                continue
-            begin = time.thread_time()
-            for _ in range(repeat):
-                model.run()
-            print(time.thread_time() - begin, flush=True)
-        except (KeyError, TypeError, RuntimeError) as error:
-            print(error, file=sys.stderr)
-            print("none", flush=True)
-
+MAKERS = {"level_gru": lambda **r: LevelGru(**r).run, "deepgate2": lambda **r: DeepGate2(**r).run}
 
 if __name__ == "__main__":
-    main()
+    serve("PyTorch " + release(torch.__version__), MAKERS,
+          element=lambda run, row, column: float(run()[row, column]))

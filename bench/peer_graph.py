@@ -8,14 +8,13 @@ torch-sparse), pyg is the layer of torch_geometric without its linear maps.
 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 hold it to AVX2.
 """
 import functools
-import json
-import sys
-import time
 import warnings
 
 import numpy
 import torch
 import torch.nn.functional as F
+
+from peer import release, serve
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
@@ -145,28 +144,5 @@ def hoga(count, batch, hops, width, heads):
 
 MAKERS = {"spmm": spmm, "attention": attention, "hoga": hoga}
 
-
-@functools.lru_cache(maxsize=2)
-def made(key):
-    request = json.loads(key)
-    return MAKERS[request.pop("workload")](**request)
-
-
-def main():
-    print("ready PyTorch", torch.__version__.split("+")[0].rsplit(".", 1)[0], flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        repeat = int(request.pop("repeat"))
-        try:
-            run = made(json.dumps(request, sort_keys=True))
-            begin = time.thread_time()
-            for _ in range(repeat):
-                run()
-            print(time.thread_time() - begin, flush=True)
-        except (ImportError, KeyError, TypeError, RuntimeError) as error:
-            print(repr(error), file=sys.stderr)
-            print("none", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve("PyTorch " + release(torch.__version__), MAKERS)

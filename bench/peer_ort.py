@@ -6,15 +6,12 @@
 Needs onnx and onnxruntime. Constant weights are packed when the session is made, as in a model that is
 deployed.
 """
-import functools
-import json
-import sys
-import time
-
 import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper
+
+from peer import release, serve
 
 random = np.random.default_rng(1)
 
@@ -78,29 +75,5 @@ def rows(kind, rows, n, train=False):
 
 MAKERS = {"matmul": matmul, "attention": attention, "rows": rows}
 
-
-@functools.lru_cache(maxsize=2)
-def made(key):
-    request = json.loads(key)
-    return MAKERS[request.pop("workload")](**request)
-
-
-def main():
-    print("ready ONNX Runtime", ort.__version__.rsplit(".", 1)[0], flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        repeat = int(request.pop("repeat"))
-        try:
-            run = made(json.dumps(request, sort_keys=True))
-        except (KeyError, TypeError) as error:
-            print(error, file=sys.stderr)
-            print("none", flush=True)
-            continue
-        begin = time.thread_time()
-        for _ in range(repeat):
-            run()
-        print(time.thread_time() - begin, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve("ONNX Runtime " + release(ort.__version__), MAKERS)

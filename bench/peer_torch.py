@@ -5,14 +5,12 @@
 
 Needs torch. ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 hold it to AVX2.
 """
-import functools
-import json
-import sys
-import time
 import warnings
 
 import torch
 import torch.nn.functional as F
+
+from peer import release, serve
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
@@ -127,30 +125,5 @@ MAKERS = {"matmul": matmul, "attention": attention, "decode": decode, "rows": ro
           "encoder_step": encoder_step, "encoder_forward": encoder_forward,
           "small_add": small_add}
 
-
-@functools.lru_cache(maxsize=2)
-def made(key):
-    request = json.loads(key)
-    return MAKERS[request.pop("workload")](**request)
-
-
-def main():
-    print("ready PyTorch", torch.__version__.split("+")[0].rsplit(".", 1)[0], flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        repeat = int(request.pop("repeat"))
-        try:
-            if request["workload"] not in MAKERS:
-                raise KeyError(request["workload"])
-            run = made(json.dumps(request, sort_keys=True))
-            begin = time.thread_time()
-            for _ in range(repeat):
-                run()
-            print(time.thread_time() - begin, flush=True)
-        except (KeyError, TypeError, RuntimeError) as error:
-            print(error, file=sys.stderr)
-            print("none", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve("PyTorch " + release(torch.__version__), MAKERS)

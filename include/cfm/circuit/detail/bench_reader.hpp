@@ -15,7 +15,7 @@ class BenchReader {
       : in_(text, name), plain_dff_(plain_dff) {}
 
   Aig read() {
-    for (skip_blanks(); !in_.at_end(); skip_blanks()) read_statement();
+    for (in_.skip_blanks(); !in_.at_end(); in_.skip_blanks()) read_statement();
     // Latches before gates, whatever the order of the file is.
     for (const std::uint32_t signal : inputs_)
       signals_.set(signal, build_.add_input(std::string(names_[signal])));
@@ -65,37 +65,14 @@ class BenchReader {
     std::size_t position;
   };
 
-  void skip_blanks() {
-    for (; !in_.at_end(); in_.skip()) {
-      const char c = in_.peek();
-      if (c == '#') {
-        while (!in_.at_end() && in_.peek() != '\n') in_.skip();
-        if (in_.at_end()) return;
-      } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
-        return;
-      }
-    }
-  }
-
-  static bool is_name(char c) {
-    const auto code = static_cast<unsigned char>(c);
-    return code > ' ' && code != 127 && c != '(' && c != ')' && c != ',' && c != '=' && c != '#';
-  }
-
-  std::string_view word(std::string_view what) {
-    skip_blanks();
-    const std::size_t begin = in_.position();
-    while (!in_.at_end() && is_name(in_.peek())) in_.skip();
-    if (in_.position() == begin) in_.fail("expected ", what, ", found ", in_.found());
-    return in_.text().substr(begin, in_.position() - begin);
-  }
+  std::string_view word(std::string_view what) { return in_.word("(),=#", what); }
 
   void expect(char c, std::string_view what) {
-    skip_blanks();
+    in_.skip_blanks();
     in_.expect(c, what);
   }
   bool accept(char c) {
-    skip_blanks();
+    in_.skip_blanks();
     return in_.accept(c);
   }
 
@@ -119,7 +96,7 @@ class BenchReader {
       in_.fail("expected '=' after ", quoted(first), ", found ", in_.found());
     }
     expect('(', "'('");
-    skip_blanks();
+    in_.skip_blanks();
     const std::size_t name_position = in_.position();
     const std::uint32_t signal = intern(word("a signal"));
     expect(')', "')'");
@@ -145,7 +122,7 @@ class BenchReader {
   }
 
   void read_gate(std::string_view target, std::size_t position) {
-    skip_blanks();
+    in_.skip_blanks();
     const std::size_t type_position = in_.position();
     const Op op = op_of(word("a gate"), type_position);
     Gate gate{op, intern(target), static_cast<std::uint32_t>(operands_.size()), 0, position, {}};

@@ -16,7 +16,7 @@ class EqnReader {
   EqnReader(std::string_view text, std::string_view name) : in_(text, name) {}
 
   Aig read() {
-    for (skip_blanks(); !in_.at_end(); skip_blanks()) statement();
+    for (in_.skip_blanks(); !in_.at_end(); in_.skip_blanks()) statement();
     if (!has_inputs_) in_.fail_at(0, "not EQN: there is no INORDER");
     for (const std::uint32_t signal : inputs_)
       signals_.set(signal, build_.add_input(std::string(names_[signal])));
@@ -44,31 +44,7 @@ class EqnReader {
     std::size_t position;
   };
 
-  void skip_blanks() {
-    for (; !in_.at_end(); in_.skip()) {
-      const char c = in_.peek();
-      if (c == '#') {
-        while (!in_.at_end() && in_.peek() != '\n') in_.skip();
-        if (in_.at_end()) return;
-      } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
-        return;
-      }
-    }
-  }
-
-  static bool is_name(char c) {
-    const auto code = static_cast<unsigned char>(c);
-    return code > ' ' && code != 127 && c != '(' && c != ')' && c != '*' && c != '+' && c != '!' &&
-           c != '=' && c != ';' && c != '#';
-  }
-
-  std::string_view word(std::string_view what) {
-    skip_blanks();
-    const std::size_t begin = in_.position();
-    while (!in_.at_end() && is_name(in_.peek())) in_.skip();
-    if (in_.position() == begin) in_.fail("expected ", what, ", found ", in_.found());
-    return in_.text().substr(begin, in_.position() - begin);
-  }
+  std::string_view word(std::string_view what) { return in_.word("()*+!=;#", what); }
 
   std::uint32_t intern(std::string_view name) {
     const std::uint32_t signal = names_.intern(name);
@@ -79,11 +55,11 @@ class EqnReader {
   void statement() {
     const std::size_t position = in_.position();
     const std::string_view name = word("a signal, INORDER or OUTORDER");
-    skip_blanks();
+    in_.skip_blanks();
     in_.expect('=', "'='");
     if (name == "INORDER" || name == "OUTORDER") {
       has_inputs_ = has_inputs_ || name == "INORDER";
-      for (skip_blanks(); in_.peek() != ';'; skip_blanks()) {
+      for (in_.skip_blanks(); in_.peek() != ';'; in_.skip_blanks()) {
         const std::size_t at = in_.position();
         const std::uint32_t signal = intern(word("a signal or ';'"));
         if (name == "OUTORDER") {
@@ -121,7 +97,7 @@ class EqnReader {
     operators_.clear();
     bool wants_operand = true;
     while (true) {
-      skip_blanks();
+      in_.skip_blanks();
       const std::size_t position = in_.position();
       const char c = in_.peek();
       if (wants_operand && (c == '!' || c == '(')) {

@@ -35,6 +35,31 @@ class TextCursor {
     if (!accept(c)) fail("expected ", what, ", found ", found());
   }
 
+  // Past blanks, ends of lines, and comments from # to the end of their line.
+  void skip_blanks() {
+    for (; !at_end(); skip()) {
+      const char c = peek();
+      if (c == '#') {
+        while (!at_end() && peek() != '\n') skip();
+        if (at_end()) return;
+      } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
+        return;
+      }
+    }
+  }
+
+  // The next word behind blanks: no blanks, no control characters, none of `special`.
+  std::string_view word(std::string_view special, std::string_view what) {
+    skip_blanks();
+    const std::size_t begin = at_;
+    for (; !at_end(); skip()) {
+      const auto code = static_cast<unsigned char>(peek());
+      if (code <= ' ' || code == 127 || special.find(peek()) != std::string_view::npos) break;
+    }
+    if (at_ == begin) fail("expected ", what, ", found ", found());
+    return text_.substr(begin, at_ - begin);
+  }
+
   // A decimal number of at most `largest`.
   std::uint64_t number(std::uint64_t largest, std::string_view what) {
     const std::size_t begin = at_;
