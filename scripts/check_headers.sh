@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every header compiles on its own, included twice, without warnings: with Clang at x86-64-v3, and
-# with GCC at its default flags too if CFM_FULL=1.
+# with GCC at its default flags too if CFM_FULL=1; and one with kernels at the flags of newer
+# processors.
 #   scripts/check_headers.sh [header...]      all headers by default
 source "$(dirname "$0")/common.sh"
 
@@ -22,6 +23,11 @@ export eigen
 v3=""
 [ "$(uname -m)" != x86_64 ] || v3="-march=x86-64-v3"
 status=0
+if [ -n "$v3" ]; then
+  for arch in x86-64-v4 sapphirerapids; do
+    check_one g++ "-march=$arch -Wno-uninitialized" include/cfm/kernels/matmul.hpp || status=1
+  done
+fi
 for header in "$@"; do
   [ "${CFM_FULL:-0}" = 0 ] || printf 'g++\n\n%s\n' "$header"
   printf 'clang++\n%s\n%s\n' "$v3" "$header"

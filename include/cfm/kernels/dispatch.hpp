@@ -17,6 +17,10 @@
 #ifndef HWY_DISABLE_PCLMUL_AES
 #define HWY_DISABLE_PCLMUL_AES
 #endif
+// Nor does 1.0.3 take the flags of Sapphire Rapids (-march=native there) unless it is asked to.
+#if defined(__AVX512F__) && defined(__AVXVNNI__) && !defined(HWY_WANT_AVX3_DL)
+#define HWY_WANT_AVX3_DL
+#endif
 #if defined(CFM_DISPATCH_UNIT)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3)  // no processor of today stops there
 #include <hwy/detect_targets.h>           // the rest comes with foreach_target.h
