@@ -37,7 +37,7 @@ struct Options {
   std::vector<std::string> paths, encoders{"deepgate2"};
   std::string checkpoint, config, out = "out/encode_circuit";
   Index width = 0, max_nodes = 0;
-  bool list = false;
+  bool list = false, undriven_false = false;
   examples::CommonOptions common;
 };
 
@@ -64,7 +64,7 @@ std::vector<Encoder> chosen(const std::vector<Encoder>& encoders, const Options&
 
 Circuit get_circuit(const Options& o) {
   const Circuit c = o.paths.empty() ? examples::circuit_of("wallace16", cfm::wallace_multiplier(16))
-                                    : examples::read_for_encoders(o.paths[0]);
+                                    : examples::read_for_encoders(o.paths[0], o.undriven_false);
   const auto count = [](std::size_t n) { return grouped(static_cast<Index>(n)); };
   const std::size_t latches = c.sequential.resets.size();
   std::printf("%s: %s inputs, %s outputs, %s latches, %s ANDs, %d levels\n", c.name.c_str(),
@@ -177,8 +177,9 @@ void run(const Options& o) {
   const bool one =
       o.paths.empty() || (o.paths.size() == 1 && !std::filesystem::is_directory(o.paths[0]));
   if (one) return encode_one(todo, from, o);
-  const int failed = examples::EncoderSurvey(todo, from, {o.max_nodes, o.common.json})
-                         .run(examples::circuit_files(o.paths));
+  const int failed =
+      examples::EncoderSurvey(todo, from, {o.max_nodes, o.undriven_false, o.common.json})
+          .run(examples::circuit_files(o.paths));
   if (failed > 0) throw cfm::Error(cfm::concat(failed, " of the runs above failed"));
 }
 
@@ -196,6 +197,7 @@ int main(int argc, char** argv) {
       .add("config", o.config, "JSON", "sizes other than published: '{\"width\": 64}'")
       .add("width", o.width, "N", "width of all encoders, a multiple of 8 (default: as published)")
       .add("max-nodes", o.max_nodes, "N", "of a survey: skips circuits with more nodes")
+      .add("undriven-false", o.undriven_false, "BLIF signals that nothing drives are false")
       .add("out", o.out, "FOLDER", "for .npy and .svg; of several encoders, a folder each below it")
       .add_common(o.common);
   return examples::run(args, argc, argv, [&] {

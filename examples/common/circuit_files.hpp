@@ -49,16 +49,20 @@ inline cfm::Aig without_latches(const cfm::Aig& aig) {
   return out;
 }
 
-/// The forms that encoders start from.   Errors:  Error if there is no gate.
+/// The forms that encoders start from.   Errors:  Error if there is no gate and no input.
 inline Circuit circuit_of(std::string name, const cfm::Aig& aig) {
-  if (aig.ands() == 0) throw cfm::Error(name + ": has no AND gates to encode");
+  if (aig.variables() <= 1) throw cfm::Error(name + ": has nothing to encode");
   Circuit c{std::move(name), without_latches(aig), {}, cfm::explicit_not_graph(aig)};
   c.net = cfm::explicit_not_graph(c.aig);
   return c;
 }
 
-inline Circuit read_for_encoders(const std::filesystem::path& path) {
-  return circuit_of(path.filename().string(), cfm::strash(cfm::read_circuit(path)));
+/// `undriven_false`: signals of a BLIF file that nothing drives are false, not an error.
+inline Circuit read_for_encoders(const std::filesystem::path& path, bool undriven_false = false) {
+  const bool lenient = undriven_false && path.extension() == ".blif";
+  const cfm::Aig aig =
+      lenient ? cfm::read_blif(path, {.undriven_is_false = true}) : cfm::read_circuit(path);
+  return circuit_of(path.filename().string(), cfm::strash(aig));
 }
 
 }  // namespace examples

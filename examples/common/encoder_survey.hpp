@@ -18,8 +18,9 @@
 namespace examples {
 
 struct SurveyOptions {
-  cfm::Index max_nodes = 0;  // circuits with more are skipped; 0: no limit
-  std::string json;          // written after every circuit; empty: not at all
+  cfm::Index max_nodes = 0;     // circuits with more are skipped; 0: no limit
+  bool undriven_false = false;  // see read_for_encoders
+  std::string json{};           // written after every circuit; empty: not at all
 };
 
 /// Runs every encoder on every file and prints what came out, then a summary of each folder.
@@ -38,7 +39,7 @@ class EncoderSurvey {
     for (const std::filesystem::path& file : files) {
       Row row{file.parent_path().filename().string(), file.filename().string()};
       try {
-        const Circuit circuit = read_for_encoders(file);
+        const Circuit circuit = read_for_encoders(file, options_.undriven_false);
         row.nodes = circuit.net.nodes();
         for (std::size_t e = 0; e < encoders_.size(); ++e) {
           row.encoder = encoders_[e].name;

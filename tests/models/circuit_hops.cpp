@@ -29,6 +29,7 @@ TEST_CASE("circuit hops: pooling in blocks is pooling at once") {
     CHECK(test::worst_difference(got.structure.value(), want.structure.value()) < 1e-6);
     CHECK(test::worst_difference(got.function.value(), want.function.value()) < 1e-6);
   }
-  CHECK(test::error_of([&] { pool_in_blocks(pooling, gates, c.inputs, 0); })
-            .starts_with("pool in blocks: at least one hop a block"));
+  CHECK(test::error_of([&] {
+          pool_in_blocks(pooling, gates, c.inputs, 0);
+        }).starts_with("pool in blocks: at least one hop a block"));
 }

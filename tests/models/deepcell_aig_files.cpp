@@ -61,10 +61,9 @@ TEST_CASE("deepcell aig files: the public encoders, where their files are at han
     const GateStates got = model(t1);
     CHECK(sum(got.structure).item<float>() == doctest::Approx(17.49461).epsilon(1e-5));
     CHECK(sum(got.function).item<float>() == doctest::Approx(7.63120).epsilon(1e-5));
-    test::check_rows(model.probability(got.function).value(),
-                     {.426017, .426017, .426017, .249935, -.159079, .342292, .586352, .157121,
-                      -.741059},
-                     1e-4);
+    test::check_rows(
+        model.probability(got.function).value(),
+        {.426017, .426017, .426017, .249935, -.159079, .342292, .586352, .157121, -.741059}, 1e-4);
     test::check_rows(slice(select(got.function, 0, 7), 0, 0, 6).value(),
                      {-.341491, .093230, .165846, -.108429, -.260822, .359297}, 1e-4);
   }

@@ -12,16 +12,15 @@ TEST_CASE("deepcell gcn: the names and sizes of the public code") {
   for_each_parameter(model, [&](std::string_view name, const Parameter& p) {
     if (!name.starts_with("readout_prob")) names.push_back(concat(name, p.value.shape()));
   });
-  CHECK(names == std::vector<std::string>{
-                     "source_conv.aggr.msg.weight[256, 256]", "source_conv.aggr.msg.bias[256]",
-                     "source_conv.update.weight_ih_l0[768, 259]",
-                     "source_conv.update.weight_hh_l0[768, 256]",
-                     "source_conv.update.bias_ih_l0[768]", "source_conv.update.bias_hh_l0[768]",
-                     "source_conv.aggr_r.msg.weight[256, 256]", "source_conv.aggr_r.msg.bias[256]",
-                     "source_conv.update_r.weight_ih_l0[768, 259]",
-                     "source_conv.update_r.weight_hh_l0[768, 256]",
-                     "source_conv.update_r.bias_ih_l0[768]", "source_conv.update_r.bias_hh_l0[768]",
-                     "linear.weight[256, 256]", "linear.bias[256]"});
+  CHECK(names ==
+        std::vector<std::string>{
+            "source_conv.aggr.msg.weight[256, 256]", "source_conv.aggr.msg.bias[256]",
+            "source_conv.update.weight_ih_l0[768, 259]",
+            "source_conv.update.weight_hh_l0[768, 256]", "source_conv.update.bias_ih_l0[768]",
+            "source_conv.update.bias_hh_l0[768]", "source_conv.aggr_r.msg.weight[256, 256]",
+            "source_conv.aggr_r.msg.bias[256]", "source_conv.update_r.weight_ih_l0[768, 259]",
+            "source_conv.update_r.weight_hh_l0[768, 256]", "source_conv.update_r.bias_ih_l0[768]",
+            "source_conv.update_r.bias_hh_l0[768]", "linear.weight[256, 256]", "linear.bias[256]"});
 }
 
 TEST_CASE("deepcell gcn: equals its definition edge by edge") {
@@ -76,8 +75,8 @@ TEST_CASE("deepcell gcn: copies of a circuit beyond a block of rows are the circ
   float worst = 0;
   for (Index v = 0; v < all.size(0); ++v)
     for (Index k = 0; k < 4; ++k)
-      worst = std::max(worst, std::abs(all.view<float, 2>()(v, k) -
-                                       one.view<float, 2>()(v % 9, k)));
+      worst =
+          std::max(worst, std::abs(all.view<float, 2>()(v, k) - one.view<float, 2>()(v % 9, k)));
   CHECK(worst < 1e-6f);
 }
 
@@ -94,6 +93,7 @@ TEST_CASE("deepcell gcn: gradients in double, and what is wrong") {
       {t1.features().to(DType::f64), model.source_conv.aggr_r.msg.weight.value.value});
   CAPTURE(concat(report));
   CHECK(report.passed);
-  CHECK(test::error_of<ShapeError>([&] { model(t1.graph, Var(Tensor::zeros({9, 4}))); })
-            .starts_with("deepcell gcn: needs x [9, 3]"));
+  CHECK(test::error_of<ShapeError>([&] {
+          model(t1.graph, Var(Tensor::zeros({9, 4})));
+        }).starts_with("deepcell gcn: needs x [9, 3]"));
 }

@@ -12,21 +12,34 @@ TEST_CASE("deepcell hoga: the names and sizes of the public file") {
   for_each_parameter(model, [&](std::string_view name, const Parameter& p) {
     names.push_back(concat(name, p.value.shape()));
   });
-  CHECK(names ==
-        std::vector<std::string>{
-            "lins.0.weight[128, 3]", "gates.0.weight[128, 128]",
-            "trans.0.query_projection.weight[128, 128]", "trans.0.query_projection.bias[128]",
-            "trans.0.key_projection.weight[128, 128]", "trans.0.key_projection.bias[128]",
-            "trans.0.value_projection.weight[128, 128]", "trans.0.value_projection.bias[128]",
-            "trans.0.output_projection.weight[128, 128]", "trans.0.output_projection.bias[128]",
-            "lns.0.weight[128]", "lns.0.bias[128]", "attn_layer.weight[1, 256]",
-            "attn_layer.bias[1]", "linear.0.weight[128, 128]", "bn.weight[128]", "bn.bias[128]",
-            "lin_hs_hf.weight[256, 128]", "readout_prob.fc.0.weight[32, 128]",
-            "readout_prob.fc.0.bias[32]", "readout_prob.fc.1.weight[32]",
-            "readout_prob.fc.1.bias[32]", "readout_prob.fc.4.weight[32, 32]",
-            "readout_prob.fc.4.bias[32]", "readout_prob.fc.5.weight[32]",
-            "readout_prob.fc.5.bias[32]", "readout_prob.fc.8.weight[1, 32]",
-            "readout_prob.fc.8.bias[1]"});
+  CHECK(names == std::vector<std::string>{"lins.0.weight[128, 3]",
+                                          "gates.0.weight[128, 128]",
+                                          "trans.0.query_projection.weight[128, 128]",
+                                          "trans.0.query_projection.bias[128]",
+                                          "trans.0.key_projection.weight[128, 128]",
+                                          "trans.0.key_projection.bias[128]",
+                                          "trans.0.value_projection.weight[128, 128]",
+                                          "trans.0.value_projection.bias[128]",
+                                          "trans.0.output_projection.weight[128, 128]",
+                                          "trans.0.output_projection.bias[128]",
+                                          "lns.0.weight[128]",
+                                          "lns.0.bias[128]",
+                                          "attn_layer.weight[1, 256]",
+                                          "attn_layer.bias[1]",
+                                          "linear.0.weight[128, 128]",
+                                          "bn.weight[128]",
+                                          "bn.bias[128]",
+                                          "lin_hs_hf.weight[256, 128]",
+                                          "readout_prob.fc.0.weight[32, 128]",
+                                          "readout_prob.fc.0.bias[32]",
+                                          "readout_prob.fc.1.weight[32]",
+                                          "readout_prob.fc.1.bias[32]",
+                                          "readout_prob.fc.4.weight[32, 32]",
+                                          "readout_prob.fc.4.bias[32]",
+                                          "readout_prob.fc.5.weight[32]",
+                                          "readout_prob.fc.5.bias[32]",
+                                          "readout_prob.fc.8.weight[1, 32]",
+                                          "readout_prob.fc.8.bias[1]"});
 }
 
 TEST_CASE("deepcell hoga: is HOGA's encoder, a hidden layer and two halves") {
@@ -50,7 +63,6 @@ TEST_CASE("deepcell hoga: more gates than a block are gates alone") {
   for (const Index v : {Index{0}, Index{2047}, Index{2048}, circuit.nodes() - 1}) {
     const Tensor one = model(Var(slots.slice(0, v, v + 1))).function.value();
     for (Index k = 0; k < 8; ++k)
-      CHECK(one.view<float, 2>()(0, k) ==
-            doctest::Approx(hf.view<float, 2>()(v, k)).epsilon(1e-5));
+      CHECK(one.view<float, 2>()(0, k) == doctest::Approx(hf.view<float, 2>()(v, k)).epsilon(1e-5));
   }
 }

@@ -61,6 +61,7 @@ TEST_CASE("deepgate3 encoder: part by part is all parts at once") {
 TEST_CASE("deepgate3 encoder: names what is wrong") {
   DeepGate3EncoderConfig config = small_pipeline3();
   config.tokenizer.width = 16;
-  CHECK(test::error_of([&] { DeepGate3Encoder<>{config}; })
-            .starts_with("deepgate3 encoder: tokenizer and model differ in width"));
+  CHECK(test::error_of([&] {
+          DeepGate3Encoder<>{config};
+        }).starts_with("deepgate3 encoder: tokenizer and model differ in width"));
 }

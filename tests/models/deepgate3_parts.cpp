@@ -38,10 +38,12 @@ TEST_CASE("deepgate3 parts: a short circuit is one part, related as a whole") {
 }
 
 TEST_CASE("deepgate3 parts: names what is wrong") {
-  CHECK(test::error_of([] { refine_areas(Graph(), 6); })
-            .starts_with("deepgate3 parts: room for 7 gates at least"));
+  CHECK(test::error_of([] {
+          refine_areas(Graph(), 6);
+        }).starts_with("deepgate3 parts: room for 7 gates at least"));
   std::vector<std::int32_t> from(20), to(20, 20);
   std::iota(from.begin(), from.end(), 0);
-  CHECK(test::error_of([&] { refine_areas(Graph::from_edges(21, from, to), 8); })
-            .starts_with("deepgate3 parts: a cone is too long"));
+  CHECK(test::error_of([&] {
+          refine_areas(Graph::from_edges(21, from, to), 8);
+        }).starts_with("deepgate3 parts: a cone is too long"));
 }

@@ -10,21 +10,22 @@ using namespace cfm;
 namespace {
 
 DeepGate4EncoderConfig small_pipeline4(Index depth = 8, Index stride = 6) {
-  return {.tokenizer = {.width = 8, .start = DeepGate2Start::probability},
-          .model = {.width = 8, .heads = 2, .hidden = 16, .layers = 2, .pool_layers = 1,
-                    .max_fanouts = 20},
-          .depth = depth,
-          .stride = stride};
+  return {
+      .tokenizer = {.width = 8, .start = DeepGate2Start::probability},
+      .model =
+          {.width = 8, .heads = 2, .hidden = 16, .layers = 2, .pool_layers = 1, .max_fanouts = 20},
+      .depth = depth,
+      .stride = stride};
 }
 
 }  // namespace
 
 TEST_CASE("deepgate4 encoder: places of gates") {
-  const DeepGate2Graph graph = deepgate2_graph(
-      Graph::from_edges(5, std::vector<std::int32_t>{0, 1, 0, 2, 3},
-                        std::vector<std::int32_t>{2, 2, 3, 4, 4}),
-      {NodeKind::input, NodeKind::input, NodeKind::and_gate, NodeKind::not_gate,
-       NodeKind::and_gate});
+  const DeepGate2Graph graph =
+      deepgate2_graph(Graph::from_edges(5, std::vector<std::int32_t>{0, 1, 0, 2, 3},
+                                        std::vector<std::int32_t>{2, 2, 3, 4, 4}),
+                      {NodeKind::input, NodeKind::input, NodeKind::and_gate, NodeKind::not_gate,
+                       NodeKind::and_gate});
   const GatePlaces p = gate_places(graph);
   const auto list = [](const Tensor& x) {
     std::string out;
@@ -38,10 +39,9 @@ TEST_CASE("deepgate4 encoder: places of gates") {
 
 TEST_CASE("deepgate4 encoder: sources go through two NOTs") {
   const DeepGate4Encoder<> model(small_pipeline4(), Rng(2));
-  const DeepGate2Graph chain =
-      deepgate2_graph(Graph::from_edges(3, std::vector<std::int32_t>{0, 1},
-                                        std::vector<std::int32_t>{1, 2}),
-                      {NodeKind::input, NodeKind::not_gate, NodeKind::not_gate});
+  const DeepGate2Graph chain = deepgate2_graph(
+      Graph::from_edges(3, std::vector<std::int32_t>{0, 1}, std::vector<std::int32_t>{1, 2}),
+      {NodeKind::input, NodeKind::not_gate, NodeKind::not_gate});
   const double p[] = {0.25};
   const Tensor want = model.tokenizer(chain, {}, 0, p).function.value();
   const GateStore store = model.first_states(chain, 0, p);
@@ -57,8 +57,7 @@ TEST_CASE("deepgate4 encoder: areas of one group are a sweep, the encoding and a
   const GateStore first = model.first_states(graph, 0, {});
   const GateStates tokens =
       model.tokenizer.sweep(graph.schedule, Var(first.structure), Var(first.function));
-  const Var encoded =
-      tokens.structure + model.model.encoding(gate_places(graph), tokens.structure);
+  const Var encoded = tokens.structure + model.model.encoding(gate_places(graph), tokens.structure);
   GateStore store{tokens.function.value().clone(), encoded.value().clone()};
   const auto areas = cone_areas(c.graph.graph, {.depth = 1000});
   REQUIRE(areas.back().group == 0);
@@ -93,6 +92,7 @@ TEST_CASE("deepgate4 encoder: later groups read refined states") {
 TEST_CASE("deepgate4 encoder: names what is wrong") {
   DeepGate4EncoderConfig config = small_pipeline4();
   config.model.width = 16;
-  CHECK(test::error_of([&] { DeepGate4Encoder<>{config}; })
-            .starts_with("deepgate4 encoder: tokenizer and model differ in width"));
+  CHECK(test::error_of([&] {
+          DeepGate4Encoder<>{config};
+        }).starts_with("deepgate4 encoder: tokenizer and model differ in width"));
 }

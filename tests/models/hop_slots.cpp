@@ -42,8 +42,10 @@ TEST_CASE("hop slots: a node is listed once in a step, and again in a later one"
 
 TEST_CASE("hop slots: names what is wrong") {
   const ExplicitNotGraph t1 = test::golden_not_graph();
-  CHECK(test::error_of([&] { hop_slots(t1.graph, t1.features(), {.slots = 0}); })
-            .starts_with("hop slots: one slot or more"));
-  CHECK(test::error_of<ShapeError>([&] { hop_slots(t1.graph, Tensor::zeros({8, 3})); })
-            .starts_with("hop slots: one row of features for every node"));
+  CHECK(test::error_of([&] {
+          hop_slots(t1.graph, t1.features(), {.slots = 0});
+        }).starts_with("hop slots: one slot or more"));
+  CHECK(test::error_of<ShapeError>([&] {
+          hop_slots(t1.graph, Tensor::zeros({8, 3}));
+        }).starts_with("hop slots: one row of features for every node"));
 }

@@ -80,9 +80,8 @@ GateStates pool_in_blocks(const HopPooling<LinearT>& pooling, const GateStates& 
   for (Index begin = 0; begin < shape[0]; begin += block) {
     const Index end = std::min(shape[0], begin + block);
     const detail::HopBlock part(hops, begin, end);
-    const GateStates out =
-        pooling({.structure = rows_at(hs, part.gates), .function = rows_at(hf, part.gates)},
-                part.hops);
+    const GateStates out = pooling(
+        {.structure = rows_at(hs, part.gates), .function = rows_at(hf, part.gates)}, part.hops);
     structure.slice(0, begin, end).copy_from(out.structure.value());
     function.slice(0, begin, end).copy_from(out.function.value());
   }

@@ -13,8 +13,8 @@ CFM_NAMESPACE_BEGIN
 
 /// Sizes of the encoder. The defaults are those of the public code.
 struct DeepCellDg3Config {
-  Index width = 128;     ///< of both vectors
-  Index layers = 4;      ///< of the transformer
+  Index width = 128;  ///< of both vectors
+  Index layers = 4;   ///< of the transformer
   Index heads = 8;
   Index hidden = 2048;   ///< between the linear layers of a transformer layer
   Index head = 32;       ///< width of the heads
@@ -57,12 +57,7 @@ class DeepCellDg3 {
                    .layers = config.layers,
                    .dropout = config.dropout},
                   init.next()),
-        connect_head({.in = 2 * config.width,
-                      .hidden = config.head,
-                      .out = 3,
-                      .layers = 3,
-                      .norm = Norm::batch,
-                      .dropout = config.head_dropout},
+        connect_head(MlpConfig::head(2 * config.width, config.head, 3, config.head_dropout),
                      init.next()),
         config_(config) {}
 

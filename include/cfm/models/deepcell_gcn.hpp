@@ -18,7 +18,7 @@ CFM_NAMESPACE_BEGIN
 struct DeepCellGcnConfig {
   Index width = 128;  ///< of both vectors; states have twice as many columns
   Index rounds = 4;
-  Index head = 32;    ///< width of the readout
+  Index head = 32;  ///< width of the readout
   double head_dropout = 0.2;
 
   static void visit(auto& self, auto&& v) {
@@ -97,11 +97,7 @@ class DeepCellGcn {
   explicit DeepCellGcn(const Config& config = {}, Init init = Rng(0))
       : source_conv(3, 2 * config.width, init.next()),
         linear(2 * config.width, 2 * config.width, init.next()),
-        readout_prob({.in = config.width,
-                      .hidden = config.head,
-                      .layers = 3,
-                      .norm = Norm::batch,
-                      .dropout = config.head_dropout},
+        readout_prob(MlpConfig::head(config.width, config.head, 1, config.head_dropout),
                      init.next()),
         config_(config) {
     CFM_CHECK(config.rounds >= 0, "deepcell gcn: the number of rounds is negative", config.rounds);

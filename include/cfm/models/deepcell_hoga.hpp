@@ -18,9 +18,9 @@ struct DeepCellHogaConfig {
   Index width = 128;  ///< of both vectors
   Index layers = 1;   ///< of gated attention
   Index heads = 8;
-  Index slots = 11;   ///< of a gate and those before it
-  Index hops = 4;     ///< steps along fan-ins
-  Index head = 32;    ///< width of the readout
+  Index slots = 11;  ///< of a gate and those before it
+  Index hops = 4;    ///< steps along fan-ins
+  Index head = 32;   ///< width of the readout
   double dropout = 0.1;
   double head_dropout = 0.2;
 
@@ -62,11 +62,7 @@ class DeepCellHoga {
                 init.next()),
         bn(config.width, init.next()),
         lin_hs_hf(config.width, 2 * config.width, init.next(), LinearOptions{.bias = false}),
-        readout_prob({.in = config.width,
-                      .hidden = config.head,
-                      .layers = 3,
-                      .norm = Norm::batch,
-                      .dropout = config.head_dropout},
+        readout_prob(MlpConfig::head(config.width, config.head, 1, config.head_dropout),
                      init.next()),
         config_(config) {
     linear.emplace_back(config.width, config.width, init.next(), LinearOptions{.bias = false});

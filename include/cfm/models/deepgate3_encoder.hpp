@@ -16,8 +16,8 @@ CFM_NAMESPACE_BEGIN
 struct DeepGate3EncoderConfig {
   DeepGate2Config tokenizer{.start = DeepGate2Start::workload};
   DeepGate3Config model{};
-  Index length = 512;        ///< gates that are refined at once, at most
-  bool cover = true;         ///< gates are related by ConeRule::cover, as published; else by paths
+  Index length = 512;  ///< gates that are refined at once, at most
+  bool cover = true;   ///< gates are related by ConeRule::cover, as published; else by paths
 
   static void visit(auto& self, auto&& v) {
     v("tokenizer", self.tokenizer);
@@ -46,7 +46,8 @@ class DeepGate3Encoder {
   static constexpr std::string_view kind = "deepgate3_encoder";
 
   explicit DeepGate3Encoder(const Config& config = {}, Init init = Rng(0))
-      : tokenizer(config.tokenizer, init.next()), model(config.model, init.next()),
+      : tokenizer(config.tokenizer, init.next()),
+        model(config.model, init.next()),
         config_(config) {
     CFM_CHECK(config.tokenizer.width == config.model.width,
               "deepgate3 encoder: tokenizer and model differ in width", config.tokenizer.width,
@@ -56,8 +57,7 @@ class DeepGate3Encoder {
   /// Without gradients. `probability`: of ones at each source, without it one half.
   /// Cost:    memory is some vectors a gate and one part, whatever the circuit.
   CircuitStates operator()(const DeepGate2Graph& graph, const HopInputs& hops = {},
-                           std::uint64_t seed = 0,
-                           std::span<const double> probability = {}) const {
+                           std::uint64_t seed = 0, std::span<const double> probability = {}) const {
     const GateStates tokens = tokenizer(graph, {}, seed, probability);
     CircuitStates out{.gates = refine(graph.schedule.rows(), tokens)};
     if (hops.roots.defined() && hops.roots.size() > 0)
@@ -79,9 +79,8 @@ class DeepGate3Encoder {
       RefinePart part = refine_part(cut, gates, config_.cover ? ConeRule::cover : ConeRule::reach);
       for (std::size_t i = 0; i < gates.size(); ++i)
         part.nodes.span<std::int64_t>()[i] = static_cast<std::int64_t>(i);
-      const GateStates refined =
-          model.refine({.structure = rows_at(hs, gates), .function = rows_at(hf, gates)},
-                       std::span(&part, 1));
+      const GateStates refined = model.refine(
+          {.structure = rows_at(hs, gates), .function = rows_at(hf, gates)}, std::span(&part, 1));
       add_rows(structure, gates, refined.structure.value());
       add_rows(function, gates, refined.function.value());
       for (const std::int32_t v : gates) ++count[static_cast<std::size_t>(v)];

@@ -24,8 +24,7 @@ struct RefinePartOptions {
 /// Errors:  Error if a part has room for fewer than 7 gates, or a gate has more than two fan-ins.
 /// Cost:    the sizes of all cones together.
 /// Source:  Z. Shi et al., "DeepGate3", ICCAD 2024: overlapping areas of 512 gates.
-inline std::vector<std::vector<std::int32_t>> refine_areas(const Graph& graph,
-                                                           Index length = 512) {
+inline std::vector<std::vector<std::int32_t>> refine_areas(const Graph& graph, Index length = 512) {
   CFM_CHECK(length >= 7, "deepgate3 parts: room for 7 gates at least", length);
   std::vector<std::vector<std::int32_t>> out;
   if (graph.nodes() == 0) return out;

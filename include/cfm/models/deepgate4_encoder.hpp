@@ -67,7 +67,8 @@ class DeepGate4Encoder {
   static constexpr std::string_view kind = "deepgate4_encoder";
 
   explicit DeepGate4Encoder(const Config& config = {}, Init init = Rng(0))
-      : tokenizer(config.tokenizer, init.next()), model(config.model, init.next()),
+      : tokenizer(config.tokenizer, init.next()),
+        model(config.model, init.next()),
         config_(config) {
     CFM_CHECK(config.tokenizer.width == config.model.width,
               "deepgate4 encoder: tokenizer and model differ in width", config.tokenizer.width,
@@ -77,8 +78,7 @@ class DeepGate4Encoder {
   /// Without gradients. `probability`: of ones at each source, without it one half.
   /// Cost:    memory is some vectors a gate and one batch, whatever the circuit.
   CircuitStates operator()(const DeepGate2Graph& graph, const HopInputs& hops = {},
-                           std::uint64_t seed = 0,
-                           std::span<const double> probability = {}) const {
+                           std::uint64_t seed = 0, std::span<const double> probability = {}) const {
     const Graph& edges = graph.schedule.rows();
     const GatePlaces places = gate_places(graph);
     GateStore store = first_states(graph, seed, probability);
@@ -102,15 +102,15 @@ class DeepGate4Encoder {
   GateStore first_states(const DeepGate2Graph& graph, std::uint64_t seed,
                          std::span<const double> probability) const {
     Tensor function = tokenizer.first_function(graph, {}, probability).value();
-    const Var zero(Tensor::zeros({std::ssize(graph.sources), tokenizer.config().width},
-                                 function.dtype()));
+    const Var zero(
+        Tensor::zeros({std::ssize(graph.sources), tokenizer.config().width}, function.dtype()));
     Var h(rows_at(function, graph.sources));
     for (int twice = 0; twice < 2; ++twice)  // the message of a single fan-in is its value
       h = tokenizer.update_not_func(tokenizer.aggr_not_func.msg_v(h), zero);
     put_rows(function, graph.sources, h.value());
-    return {.function = function,
-            .structure = orthonormal_states(graph, tokenizer.config().width, seed,
-                                            function.dtype())};
+    return {
+        .function = function,
+        .structure = orthonormal_states(graph, tokenizer.config().width, seed, function.dtype())};
   }
 
   const Config& config() const { return config_; }
