@@ -111,6 +111,14 @@ class Args {
     return *this;
   }
 
+  /// All arguments without a flag that are left.
+  Args& add_rest(std::vector<std::string>& variable, std::string name, std::string help) {
+    rest_ = Flag{std::move(name), "", std::move(help), [&variable](std::string_view text) {
+                   variable.emplace_back(text);
+                 }};
+    return *this;
+  }
+
   /// --threads, --seed, --json.
   Args& add_common(CommonOptions& options) {
     add("threads", options.threads, "N", "threads to use (default: all)");
@@ -130,9 +138,12 @@ class Args {
         continue;
       }
       if (flags_end || word.size() < 2 || word[0] != '-') {
-        if (next == positional_.size())
+        if (next < positional_.size())
+          positional_[next++].set(word);
+        else if (rest_.set)
+          rest_.set(word);
+        else
           throw UsageError("unexpected argument '" + std::string(word) + "'");
-        positional_[next++].set(word);
         continue;
       }
       if (word == "--help" || word == "-h") {
@@ -158,19 +169,21 @@ class Args {
   /// What --help prints.
   std::string help() const {
     std::string out = purpose_ + "\n\nusage: " + program_ + " [flags]";
-    for (const Flag& p : positional_) out += " [" + p.name + "]";
+    std::vector<Flag> words = positional_, flags = flags_;
+    if (rest_.set) words.push_back(rest_);
+    for (const Flag& p : words) out += " [" + p.name + "]";
     out += '\n';
     std::size_t width = 6;
     const auto left = [](const Flag& f) {
       return f.value_name.empty() ? f.name : f.name + " " + f.value_name;
     };
-    for (const auto* list : {&positional_, &flags_})
+    for (const auto* list : {&words, &flags})
       for (const Flag& f : *list) width = std::max(width, left(f).size());
     const auto line = [&](const std::string& a, const std::string& b) {
       out += "  " + a + std::string(width - a.size() + 2, ' ') + b + "\n";
     };
     out += '\n';
-    for (const auto* list : {&positional_, &flags_})
+    for (const auto* list : {&words, &flags})
       for (const Flag& f : *list) line(left(f), f.help);
     line("--help", "this text");
     return out;
@@ -201,6 +214,7 @@ class Args {
 
   std::string program_, purpose_;
   std::vector<Flag> flags_, positional_;
+  Flag rest_{};
 };
 
 /// Parses and runs: body() is called if the arguments are good. Turns what went wrong into one line

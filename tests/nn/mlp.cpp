@@ -1,5 +1,6 @@
 #include <cfm/nn/mlp.hpp>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -63,4 +64,25 @@ TEST_CASE("mlp: dropout drops on a training tape alone, the same for the same se
   CHECK(run(true, 1) == run(true, 1));
   CHECK(run(true, 1) != run(true, 2));
   CHECK(run(true, 1) != run(false, 1));
+}
+
+TEST_CASE("mlp: the heads of encoders of gates") {
+  const MlpConfig head = MlpConfig::head(6, 4, 3, 0.2);
+  CHECK(head.layers == 3);
+  CHECK(head.norm == Norm::batch);
+  CHECK(head.last_activation == Activation::none);
+  const Mlp<> pair(MlpConfig::pair_head(6, 4, 0.2), Rng(1));
+  Tensor x = Tensor::full({2, 6}, 0.25);
+  x.select(0, 1).copy_from(Tensor::full({6}, -3.0));
+  for (const float p : pair(x).value().contiguous().span<float>()) {
+    CHECK(p > 0);
+    CHECK(p < 1);
+  }
+  // Linear up to the sigmoid: logits of a sum of inputs are the sum of logits, but for the biases.
+  const auto logit = [&](double scale) {
+    const Tensor p = pair(Tensor::full({1, 6}, scale)).value();
+    const double v = static_cast<double>(p.span<float>()[0]);
+    return std::log(v / (1 - v));
+  };
+  CHECK(logit(2) - logit(1) == doctest::Approx(logit(1) - logit(0)).epsilon(1e-3));
 }

@@ -95,17 +95,10 @@ class DeepCell {
     aggr_cell_func = make(2 * h, h, init.next());
     update_cell_strc = LevelGru(h + table_columns, h, init.next());
     update_cell_func = LevelGru(h + table_columns, h, init.next());
-    const auto head = [&](Index in, Index out) {
-      return Mlp<LinearT>({.in = in,
-                           .hidden = config.head,
-                           .out = out,
-                           .layers = 3,
-                           .norm = Norm::batch,
-                           .dropout = config.dropout},
-                          init.next());
-    };
-    readout_prob = head(h, 1);
-    connect_head = head(2 * h, 3);
+    readout_prob =
+        Mlp<LinearT>(MlpConfig::head(h, config.head, 1, config.dropout), init.next());
+    connect_head =
+        Mlp<LinearT>(MlpConfig::head(2 * h, config.head, 3, config.dropout), init.next());
   }
 
   /// The vectors of all nodes from given first structure vectors and zero function vectors.

@@ -68,12 +68,8 @@ class DeepGate {
     aggr_backward = make(init.next());
     update_forward = LevelGru(config.width + kinds, config.width, init.next());
     update_backward = LevelGru(config.width + kinds, config.width, init.next());
-    predictor = Mlp<LinearT>({.in = config.width,
-                              .hidden = config.head,
-                              .layers = 3,
-                              .norm = Norm::batch,
-                              .dropout = config.dropout},
-                             init.next());
+    predictor =
+        Mlp<LinearT>(MlpConfig::head(config.width, config.head, 1, config.dropout), init.next());
   }
 
   /// The states of all nodes. `tape` is any value on the tape that shall record, or Var().

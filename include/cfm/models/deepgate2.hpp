@@ -75,22 +75,12 @@ class DeepGate2 {
     aggr_not_func = Aggregator(h, h, init.next());
     for (LevelGru* gru : {&update_and_strc, &update_and_func, &update_not_strc, &update_not_func})
       *gru = LevelGru(h, h, init.next());
-    readout_prob = Mlp<LinearT>({.in = h,
-                                 .hidden = config.head,
-                                 .layers = 3,
-                                 .norm = Norm::batch,
-                                 .dropout = config.dropout},
-                                init.next());
+    readout_prob =
+        Mlp<LinearT>(MlpConfig::head(h, config.head, 1, config.dropout), init.next());
     if (config.start == DeepGate2Start::learned) hf_emd_int = LinearT(1, h, init.next());
     if (config.reconvergence)
-      readout_rc = Mlp<LinearT>({.in = 2 * h,
-                                 .hidden = config.head,
-                                 .layers = 3,
-                                 .activation = Activation::none,
-                                 .last_activation = Activation::sigmoid,
-                                 .norm = Norm::batch,
-                                 .dropout = config.dropout},
-                                init.next());
+      readout_rc =
+          Mlp<LinearT>(MlpConfig::pair_head(2 * h, config.head, config.dropout), init.next());
   }
 
   /// The vectors after both sweeps, from given first ones.

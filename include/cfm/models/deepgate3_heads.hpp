@@ -78,14 +78,9 @@ class HopHeads {
     CFM_CHECK(connect_classes == 1 || connect_classes == 3, "hop heads: 1 or 3 classes",
               connect_classes);
     const auto head = [&](Index in, Index out, Activation last = Activation::none) {
-      return Mlp<LinearT>({.in = in,
-                           .hidden = width,
-                           .out = out,
-                           .layers = 3,
-                           .last_activation = last,
-                           .norm = Norm::batch,
-                           .dropout = dropout},
-                          init.next());
+      MlpConfig config = MlpConfig::head(in, width, out, dropout);
+      config.last_activation = last;
+      return Mlp<LinearT>(config, init.next());
     };
     readout_prob = head(width, 1);
     readout_level = head(width, 1);

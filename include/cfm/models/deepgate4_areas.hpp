@@ -23,15 +23,16 @@ struct AreaBatch {
   std::vector<std::int32_t> owners;      ///< which of `updated` each of these is
 };
 
-/// Batches of at most `limit` areas, none across groups, in the order of the groups.
+/// Calls f(batch) for batches of at most `limit` areas, none across groups, in the order of the
+/// groups. One batch exists at a time.
 /// Errors:  Error if `limit` is not positive or areas are not sorted by group.
 /// Source:  Z. Zheng et al., "DeepGate4", ICLR 2025, section 3.2.
-inline std::vector<AreaBatch> area_batches(const Graph& graph, std::span<const Area> areas,
-                                           Index limit = 256, const ConeOptions& cones = {}) {
+template <class F>
+void for_each_area_batch(const Graph& graph, std::span<const Area> areas, Index limit,
+                         const ConeOptions& cones, const F& f) {
   CFM_CHECK(limit >= 1, "area_batches: at least one area a batch", limit);
   std::vector<bool> done(static_cast<std::size_t>(graph.nodes()), false);
   SubgraphCutter cut(graph);
-  std::vector<AreaBatch> out;
   const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };
   for (std::size_t begin = 0; begin < areas.size();) {
     AreaBatch batch;
@@ -68,9 +69,17 @@ inline std::vector<AreaBatch> area_batches(const Graph& graph, std::span<const A
           std::lower_bound(batch.updated.begin(), batch.updated.end(), batch.nodes[at(row)]) -
           batch.updated.begin()));
     for (std::int32_t v : batch.updated) done[at(v)] = true;
-    out.push_back(std::move(batch));
+    f(std::move(batch));
     begin = end;
   }
+}
+
+/// All batches at once, where there is memory for them.
+inline std::vector<AreaBatch> area_batches(const Graph& graph, std::span<const Area> areas,
+                                           Index limit = 256, const ConeOptions& cones = {}) {
+  std::vector<AreaBatch> out;
+  for_each_area_batch(graph, areas, limit, cones,
+                      [&](AreaBatch&& batch) { out.push_back(std::move(batch)); });
   return out;
 }
 

@@ -73,25 +73,12 @@ class DeepSeq2 {
                         init.next());
     hf_emd_int = LinearT(1, h, init.next());
     hseq_emd_int = LinearT(1, h, init.next());
-    const auto head = [&](Index in, Index out) {
-      return Mlp<LinearT>({.in = in,
-                           .hidden = config.head,
-                           .out = out,
-                           .layers = 3,
-                           .norm = Norm::batch,
-                           .dropout = config.dropout},
-                          init.next());
-    };
-    readout_prob = head(h, 1);
-    readout_trans_prob = head(h, 2);
-    readout_rc = Mlp<LinearT>({.in = 2 * h,
-                               .hidden = config.head,
-                               .layers = 3,
-                               .activation = Activation::none,
-                               .last_activation = Activation::sigmoid,
-                               .norm = Norm::batch,
-                               .dropout = config.dropout},
-                              init.next());
+    readout_prob =
+        Mlp<LinearT>(MlpConfig::head(h, config.head, 1, config.dropout), init.next());
+    readout_trans_prob =
+        Mlp<LinearT>(MlpConfig::head(h, config.head, 2, config.dropout), init.next());
+    readout_rc =
+        Mlp<LinearT>(MlpConfig::pair_head(2 * h, config.head, config.dropout), init.next());
   }
 
   /// The vectors after all rounds, from orthonormal structure vectors. `tape` is any value on the

@@ -9,14 +9,22 @@ class GradientBalancer;
 struct AdderAccuracy;
 struct AreaBatch;
 struct CellFunction;
+struct CircuitHops;
+struct CircuitStates;
 struct DeepCellConfig;
+struct DeepCellDg3Config;
+struct DeepCellGcnConfig;
 struct DeepCellGraph;
+struct DeepCellHogaConfig;
+struct DeepCellPgConfig;
 struct DeepGate2Config;
 struct DeepGate2Graph;
 struct DeepGate2Targets;
 struct DeepGate2Weights;
 struct DeepGate3Config;
+struct DeepGate3EncoderConfig;
 struct DeepGate4Config;
+struct DeepGate4EncoderConfig;
 struct DeepGateConfig;
 struct DeepGateGraph;
 struct DeepSeq2Config;
@@ -59,6 +67,14 @@ template <class Aggregator, class LinearT>
 class DeepCell;
 template <class Aggregator, class LinearT>
 class DeepGate;
+template <class LinearT>
+class DeepCellDg3;
+template <class LinearT>
+class DeepCellGcn;
+template <class LinearT>
+class DeepCellHoga;
+template <class LinearT>
+class DeepCellPg;
 template <class Mixer>
 class DeepCellJoint;
 template <class LinearT>
@@ -66,7 +82,11 @@ class DeepGate2;
 template <class LinearT>
 class DeepGate3;
 template <class LinearT>
+class DeepGate3Encoder;
+template <class LinearT>
 class DeepGate4;
+template <class LinearT>
+class DeepGate4Encoder;
 template <class LinearT>
 class DeepSeq2;
 template <class LinearT>

@@ -82,13 +82,8 @@ class PolarGate {
       convs.emplace_back(3 * half(config), half(config), init.next());
     if (config.projection > 0) proj.emplace(config.width, config.projection, init.next());
     const Index read = config.projection > 0 ? config.projection / 2 : config.width;
-    readout_prob = Mlp<LinearT>({.in = read,
-                                 .hidden = config.width,
-                                 .out = 1,
-                                 .layers = 3,
-                                 .norm = Norm::batch,
-                                 .dropout = config.dropout},
-                                init.next());
+    readout_prob =
+        Mlp<LinearT>(MlpConfig::head(read, config.width, 1, config.dropout), init.next());
   }
 
   /// The states.   Shapes:  x [nodes, features]  ->  [nodes, width or projection].

@@ -64,6 +64,29 @@ inline void check_edges(std::string_view op, Index edge, Index rows, const Var& 
             concat(op, ": needs edge features [", rows, ", ", edge, "]"), edges);
 }
 
+inline std::optional<Parameter> gat_bias(const GatConfig& c, const Init& init) {
+  if (!c.bias) return std::nullopt;
+  return Parameter{init.constant({c.concat ? c.heads * c.out : c.out}, 0)};
+}
+
+// The frame of GatConv and GatV2Conv around attend(graph, edges), which gives [nodes, heads, out]:
+// the loops that are asked for, what becomes of the heads, and the bias. `edges` are features or
+// Var().
+template <class F>
+Var gat_frame(const GatConfig& c, const std::optional<Parameter>& bias, const Graph& graph,
+              const Var& edges, const F& attend) {
+  const bool featured = edges.value().defined();
+  if (featured) check_edges("gat_conv", c.edge, graph.edges(), edges);
+  CFM_CHECK(featured || c.edge == 0, "gat_conv: edge features are missing", c.edge);
+  const auto heads = [&] {
+    if (!c.self_loops) return attend(graph, edges);
+    const SelfLoops loops = with_self_loops(graph);
+    return attend(loops.graph, featured ? with_self_loops(loops, edges) : edges);
+  };
+  const Var y = join_heads(heads(), c.concat);
+  return bias ? y + bind(y, *bias) : y;
+}
+
 }  // namespace isa_detail
 
 /// y[v] = sum of w(v, u) lin(x)[u] over the neighbours u of v and v itself, in heads; weights are
@@ -89,20 +112,13 @@ class GatConv {
       lin_edge.emplace(config.edge, config.heads * config.out, init.next(),
                        LinearOptions{.bias = false});
     }
-    if (config.bias)
-      bias = Parameter{init.constant({config.concat ? config.heads * config.out : config.out}, 0)};
+    bias = isa_detail::gat_bias(config, init);
   }
 
-  Var operator()(const Graph& graph, const Var& x) const {
-    CFM_CHECK(config_.edge == 0, "gat_conv: edge features are missing", config_.edge);
-    return attend(config_.self_loops ? with_self_loops(graph).graph : graph, x, {});
-  }
-  Var operator()(const Graph& graph, const Var& x, const Var& edges) const {
-    isa_detail::check_edges("gat_conv", config_.edge, graph.edges(), edges);
-    const Var e = beside(x, edges);
-    if (!config_.self_loops) return attend(graph, x, e);
-    const SelfLoops loops = with_self_loops(graph);
-    return attend(loops.graph, x, with_self_loops(loops, e));
+  Var operator()(const Graph& graph, const Var& x, const Var& edges = {}) const {
+    return isa_detail::gat_frame(
+        config_, bias, graph, edges,
+        [&](const Graph& looped, const Var& features) { return attend(looped, x, features); });
   }
 
   const Config& config() const { return config_; }
@@ -131,12 +147,11 @@ class GatConv {
   Var attend(const Graph& graph, const Var& x, const Var& edges) const {
     const Var h = heads_of(lin(x));
     EdgeAttentionExtras extras;
-    if (edges.value().defined()) extras.edge_key = score(heads_of((*lin_edge)(edges)), *att_edge);
+    if (edges.value().defined())
+      extras.edge_key = score(heads_of((*lin_edge)(beside(x, edges))), *att_edge);
     extras.factor = isa_detail::edge_dropout(x, graph.edges(), config_.heads, config_.dropout);
-    const Var y = edge_attention(graph, score(h, att_dst), score(h, att_src), h,
-                                 AdditiveScore{config_.slope}, extras);
-    const Var joined = isa_detail::join_heads(y, config_.concat);
-    return bias ? joined + bind(x, *bias) : joined;
+    return edge_attention(graph, score(h, att_dst), score(h, att_src), h,
+                          AdditiveScore{config_.slope}, extras);
   }
 
   Config config_;
@@ -161,20 +176,13 @@ class GatV2Conv {
     if (config.edge > 0)
       lin_edge.emplace(config.edge, config.heads * config.out, init.next(),
                        LinearOptions{.bias = false});
-    if (config.bias)
-      bias = Parameter{init.constant({config.concat ? config.heads * config.out : config.out}, 0)};
+    bias = isa_detail::gat_bias(config, init);
   }
 
-  Var operator()(const Graph& graph, const Var& x) const {
-    CFM_CHECK(config_.edge == 0, "gat_conv: edge features are missing", config_.edge);
-    return attend(config_.self_loops ? with_self_loops(graph).graph : graph, x, {});
-  }
-  Var operator()(const Graph& graph, const Var& x, const Var& edges) const {
-    isa_detail::check_edges("gat_conv", config_.edge, graph.edges(), edges);
-    const Var e = beside(x, edges);
-    if (!config_.self_loops) return attend(graph, x, e);
-    const SelfLoops loops = with_self_loops(graph);
-    return attend(loops.graph, x, with_self_loops(loops, e));
+  Var operator()(const Graph& graph, const Var& x, const Var& edges = {}) const {
+    return isa_detail::gat_frame(
+        config_, bias, graph, edges,
+        [&](const Graph& looped, const Var& features) { return attend(looped, x, features); });
   }
 
   const Config& config() const { return config_; }
@@ -200,12 +208,10 @@ class GatV2Conv {
     const Var source = heads_of(lin_l(x));
     EdgeAttentionExtras extras;
     extras.weight = reshape(bind(x, att), {config_.heads, config_.out});
-    if (edges.value().defined()) extras.edge_key = heads_of((*lin_edge)(edges));
+    if (edges.value().defined()) extras.edge_key = heads_of((*lin_edge)(beside(x, edges)));
     extras.factor = isa_detail::edge_dropout(x, graph.edges(), config_.heads, config_.dropout);
-    const Var y = edge_attention(graph, heads_of(lin_r(x)), source, source,
-                                 LeakyDotScore{config_.slope}, extras);
-    const Var joined = isa_detail::join_heads(y, config_.concat);
-    return bias ? joined + bind(x, *bias) : joined;
+    return edge_attention(graph, heads_of(lin_r(x)), source, source, LeakyDotScore{config_.slope},
+                          extras);
   }
 
   Config config_;

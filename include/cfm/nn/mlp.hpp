@@ -31,6 +31,23 @@ struct MlpConfig {
   double dropout = 0;  ///< after each activation between layers; 0 is no part of its own
   bool bias = true;
 
+  /// Three layers with batch norm: the heads of encoders of gates.
+  static MlpConfig head(Index in, Index hidden, Index out, double dropout) {
+    return {.in = in,
+            .hidden = hidden,
+            .out = out,
+            .layers = 3,
+            .norm = Norm::batch,
+            .dropout = dropout};
+  }
+  /// The same for pairs of gates, ending in a probability: linear up to the sigmoid.
+  static MlpConfig pair_head(Index in, Index hidden, double dropout) {
+    MlpConfig out = head(in, hidden, 1, dropout);
+    out.activation = Activation::none;
+    out.last_activation = Activation::sigmoid;
+    return out;
+  }
+
   static void visit(auto& self, auto&& v) {
     v("in", self.in);
     v("hidden", self.hidden);
