@@ -44,7 +44,7 @@ MACROS = re.compile(
     r"|VERSION_(MAJOR|MINOR|PATCH|STRING))")
 KERNEL_MACROS = re.compile(
     r"CFM_KERNELS_[A-Z0-9_]+_(INL_HPP_|TARGET)|CFM_HWY_[A-Z0-9_]+|HWY_DISABLE_PCLMUL_AES"
-    r"|HWY_TARGET_INCLUDE|HWY_DISABLED_TARGETS")
+    r"|HWY_TARGET_INCLUDE|HWY_DISABLED_TARGETS|HWY_WANT_AVX3_DL")
 WITHOUT_TEST = {"fwd", "version", "config", "torch_options"}
 
 breaches = []

@@ -263,19 +263,28 @@
 #include <cfm/train/schedule.hpp>
 #include <cfm/train/sgd.hpp>
 
+#include <cfm/models/circuit_hops.hpp>
 #include <cfm/models/deepcell.hpp>
+#include <cfm/models/deepcell_aig_files.hpp>
+#include <cfm/models/deepcell_dg3.hpp>
 #include <cfm/models/deepcell_files.hpp>
+#include <cfm/models/deepcell_gcn.hpp>
+#include <cfm/models/deepcell_hoga.hpp>
 #include <cfm/models/deepcell_joint.hpp>
 #include <cfm/models/deepcell_linformer.hpp>
+#include <cfm/models/deepcell_pg.hpp>
 #include <cfm/models/deepgate.hpp>
 #include <cfm/models/deepgate2.hpp>
 #include <cfm/models/deepgate2_graph.hpp>
 #include <cfm/models/deepgate2_training.hpp>
 #include <cfm/models/deepgate3.hpp>
+#include <cfm/models/deepgate3_encoder.hpp>
 #include <cfm/models/deepgate3_heads.hpp>
+#include <cfm/models/deepgate3_parts.hpp>
 #include <cfm/models/deepgate3_transformers.hpp>
 #include <cfm/models/deepgate4.hpp>
 #include <cfm/models/deepgate4_areas.hpp>
+#include <cfm/models/deepgate4_encoder.hpp>
 #include <cfm/models/deepgate_graph.hpp>
 #include <cfm/models/deepseq2.hpp>
 #include <cfm/models/deepseq2_graph.hpp>
@@ -292,6 +301,7 @@
 #include <cfm/models/graph_training.hpp>
 #include <cfm/models/hoga.hpp>
 #include <cfm/models/hoga_training.hpp>
+#include <cfm/models/hop_slots.hpp>
 #include <cfm/models/mgvga.hpp>
 #include <cfm/models/mgvga_graph.hpp>
 #include <cfm/models/mgvga_training.hpp>
