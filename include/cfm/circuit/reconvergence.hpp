@@ -2,8 +2,9 @@
 /// @file  Reconvergence: gates at which two paths from one node meet again, and the skip edges that
 ///        tell a network of it.
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
-#include <queue>
 
 #include <cfm/graph/levelize.hpp>
 #include <cfm/graph/neighborhood.hpp>
@@ -26,66 +27,115 @@ struct ReconvergenceTable {
 
 namespace detail {
 
-// Walks the cones of a gate's fan-ins together, from the highest level down, until a node belongs
-// to two of them.
+// The fan-out stems of a circuit, numbered from the highest level down (of equals the smaller node
+// first), and what each reads: only they can lie in two cones. All else is passed through.
+struct StemGraph {
+  StemGraph(const CsrView& fanins, const CsrView& readers, std::span<const std::int32_t> level)
+      : rows(fanins), rank(level.size(), -1) {
+    for (std::size_t v = 0; v < level.size(); ++v)
+      if (readers[static_cast<Index>(v)].size() > 1) node.push_back(static_cast<std::int32_t>(v));
+    std::sort(node.begin(), node.end(), [&](std::int32_t a, std::int32_t b) {
+      return level[to_size(a)] != level[to_size(b)] ? level[to_size(a)] > level[to_size(b)] : a < b;
+    });
+    for (std::size_t r = 0; r < node.size(); ++r)
+      rank[to_size(node[r])] = static_cast<std::int32_t>(r);
+    std::vector<std::int32_t> open;
+    for (const std::int32_t v : node) {
+      for (const std::int32_t u : rows[v])
+        nearest(u, open, [&](std::int32_t stem) { stems.push_back(stem); });
+      offsets.push_back(stems.size());
+    }
+  }
+
+  // f(number) for the stems at which paths from v downwards end first. Nodes between have one
+  // reader, so none is met twice.
+  template <class F>
+  void nearest(std::int32_t v, std::vector<std::int32_t>& open, const F& f) const {
+    open.assign(1, v);
+    while (!open.empty()) {
+      const std::int32_t u = open.back();
+      open.pop_back();
+      if (rank[to_size(u)] >= 0)
+        f(rank[to_size(u)]);
+      else
+        open.insert(open.end(), rows[u].begin(), rows[u].end());
+    }
+  }
+  std::span<const std::int32_t> below(std::size_t stem) const {
+    return std::span(stems).subspan(offsets[stem], offsets[stem + 1] - offsets[stem]);
+  }
+
+  CsrView rows;
+  std::vector<std::int32_t> rank;  // of a node among the stems, -1 for others
+  std::vector<std::int32_t> node;  // of a stem
+  std::vector<std::size_t> offsets{0};
+  std::vector<std::int32_t> stems;
+};
+
+// Walks the cones of a gate's fan-ins together, from the highest level down, until a stem belongs
+// to two of them. Those that wait are bits of words: the next is the lowest bit that is set.
 class MeetingFinder {
  public:
-  MeetingFinder(const CsrView& rows, std::span<const std::int32_t> level)
-      : rows_(rows), level_(level), mark_(level.size(), 0) {}
+  MeetingFinder(const StemGraph& stems, std::span<const std::int32_t> level)
+      : stems_(stems),
+        level_(level),
+        mark_(stems.node.size(), 0),
+        waiting_(stems.node.size() / 64 + 1, 0),
+        first_(waiting_.size()) {}
 
   std::int32_t operator()(std::int32_t gate, std::int32_t max_distance) {
     std::uint64_t fanin = 1;
-    for (const std::int32_t u : rows_[gate]) {
-      visit(u, fanin);
+    for (const std::int32_t u : stems_.rows[gate]) {
+      stems_.nearest(u, open_, [&](std::int32_t stem) { visit(stem, fanin); });
       fanin <<= 1;
     }
     std::int32_t found = -1;
-    while (!waiting_.empty()) {
-      const std::int32_t v = waiting_.top().second;
-      waiting_.pop();
-      const std::uint64_t mark = mark_[to_size(v)];
+    for (; count_ > 0; --count_) {
+      while (waiting_[first_] == 0) ++first_;
+      const std::size_t at =
+          64 * first_ + static_cast<std::size_t>(std::countr_zero(waiting_[first_]));
+      waiting_[first_] &= waiting_[first_] - 1;
+      const std::int32_t v = stems_.node[at];
+      const std::uint64_t mark = mark_[at];
       if (max_distance > 0 && level_[to_size(gate)] - level_[to_size(v)] > max_distance) break;
       if ((mark & (mark - 1)) != 0) {
         found = v;
         break;
       }
-      for (const std::int32_t u : rows_[v]) visit(u, mark);
+      for (const std::int32_t stem : stems_.below(at)) visit(stem, mark);
     }
     clear();
     return found;
   }
 
  private:
-  void visit(std::int32_t v, std::uint64_t mark) {
-    std::uint64_t& old = mark_[to_size(v)];
-    if (old == 0) {
-      waiting_.push({level_[to_size(v)], v});
-      touched_.push_back(v);
+  void visit(std::int32_t stem, std::uint64_t mark) {
+    const std::size_t at = to_size(stem);
+    if (mark_[at] == 0) {
+      waiting_[at / 64] |= std::uint64_t{1} << at % 64;
+      first_ = std::min(first_, at / 64);
+      ++count_;
+      touched_.push_back(stem);
     }
-    old |= mark;
+    mark_[at] |= mark;
   }
 
   void clear() {
-    for (const std::int32_t v : touched_) mark_[to_size(v)] = 0;
+    for (const std::int32_t stem : touched_) {
+      mark_[to_size(stem)] = 0;
+      waiting_[to_size(stem) / 64] = 0;
+    }
     touched_.clear();
-    waiting_ = {};
+    first_ = waiting_.size();
+    count_ = 0;
   }
 
-  // Highest level first, of equals the smaller number.
-  struct Lower {
-    bool operator()(const std::pair<std::int32_t, std::int32_t>& a,
-                    const std::pair<std::int32_t, std::int32_t>& b) const {
-      return a.first != b.first ? a.first < b.first : a.second > b.second;
-    }
-  };
-
-  CsrView rows_;
+  const StemGraph& stems_;
   std::span<const std::int32_t> level_;
-  std::vector<std::uint64_t> mark_;  // which fan-ins' cones a node belongs to
-  std::vector<std::int32_t> touched_;
-  std::priority_queue<std::pair<std::int32_t, std::int32_t>,
-                      std::vector<std::pair<std::int32_t, std::int32_t>>, Lower>
-      waiting_;
+  std::vector<std::uint64_t> mark_;  // which fan-ins' cones a stem belongs to
+  std::vector<std::uint64_t> waiting_;
+  std::size_t first_, count_ = 0;  // the first word with one that waits, and how many wait
+  std::vector<std::int32_t> touched_, open_;
 };
 
 }  // namespace detail
@@ -105,9 +155,10 @@ inline ReconvergenceTable reconvergence(const Graph& graph,
   out.stem.resize(nodes);
   out.source.assign(nodes, -1);
   const CsrView readers = graph.fanouts();
+  const detail::StemGraph stems(rows, readers, out.level);
   const Index grain = std::max<Index>(1024, graph.nodes() / 16 + 1);
   parallel_for(graph.nodes(), grain, [&](Index begin, Index end) {
-    detail::MeetingFinder find(rows, out.level);
+    detail::MeetingFinder find(stems, out.level);
     for (Index v = begin; v < end; ++v) {
       const auto i = detail::to_size(v);
       out.stem[i] = readers[v].size() > 1;
