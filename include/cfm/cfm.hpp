@@ -162,6 +162,7 @@
 #include <cfm/circuit/graphs.hpp>
 #include <cfm/circuit/hop_labels.hpp>
 #include <cfm/circuit/hops.hpp>
+#include <cfm/circuit/independent_probabilities.hpp>
 #include <cfm/circuit/kiss2.hpp>
 #include <cfm/circuit/levels.hpp>
 #include <cfm/circuit/netlist.hpp>
@@ -169,6 +170,7 @@
 #include <cfm/circuit/network.hpp>
 #include <cfm/circuit/node_functions.hpp>
 #include <cfm/circuit/node_kind.hpp>
+#include <cfm/circuit/random_rewrite.hpp>
 #include <cfm/circuit/read.hpp>
 #include <cfm/circuit/reconvergence.hpp>
 #include <cfm/circuit/sample_cones.hpp>

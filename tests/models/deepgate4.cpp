@@ -1,5 +1,6 @@
 #include <cfm/models/deepgate4.hpp>
 
+#include <array>
 #include <numeric>
 
 #include <cfm/models/gradient_balancer.hpp>
@@ -87,6 +88,27 @@ TEST_CASE("deepgate4: areas of later groups see finished states, and batches of 
   for (std::int32_t v : batches.back().updated)
     CHECK(test::worst_difference(part.function.slice(0, v, v + 1),
                                  c.function.slice(0, v, v + 1)) == 0);
+}
+
+TEST_CASE("deepgate4: at a fixed batch, the memory of refining does not grow with the circuit") {
+  const DeepGate4<> model(small_deepgate4(), Rng(2));
+  std::array<double, 2> bytes{}, nodes{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const ExplicitNotGraph net = explicit_not_graph(carry_save_multiplier(i == 0 ? 6 : 18));
+    const auto batches = area_batches(net.graph, cone_areas(net.graph), 8);
+    GateStore store{test::normal_tensor({net.nodes(), 8}, 1),
+                    test::normal_tensor({net.nodes(), 8}, 2)};
+    BufferPool& pool = BufferPool::instance();
+    const Index before = pool.usage().current;
+    pool.reset_peak();
+    model.refine(store, batches);
+    bytes[i] = static_cast<double>(pool.usage().peak - before);
+    nodes[i] = static_cast<double>(net.nodes());
+  }
+  CAPTURE(bytes[0]);
+  CAPTURE(bytes[1]);
+  CHECK(nodes[1] > 8 * nodes[0]);
+  CHECK(bytes[1] < 2 * bytes[0]);  // batches differ in their rows, by less than that
 }
 
 TEST_CASE("deepgate4: a layer equals attention over a dense mask") {

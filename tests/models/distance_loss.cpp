@@ -35,3 +35,22 @@ TEST_CASE("distance_loss: 0 where distances are those of the states up to scale,
   CAPTURE(concat(report));
   CHECK(report.passed);
 }
+
+TEST_CASE("distance_order_accuracy: 1, 0, ties, and pairs that are too near to count") {
+  const Tensor distance = Tensor::of<double>({0, 0.1, 0.12, 0.9, 1});
+  const Tensor same = Tensor::of<double>({-5, -1, 0, 1, 7});
+  CHECK(distance_order_accuracy(same, distance) == 1);
+  CHECK(distance_order_accuracy((-1.0 * Var(same)).value(), distance) == 0);
+  CHECK(distance_order_accuracy(Tensor::zeros({5}, DType::f64), distance) == 0.5);
+  // Only 0.1 and 0.12 are in the wrong order: it shows without a gap and not with one.
+  const Tensor swapped = Tensor::of<float>({-5, 0, -1, 1, 7});
+  CHECK(distance_order_accuracy(swapped, distance) == 1);
+  const double all = distance_order_accuracy(swapped, distance, {.samples = 100000, .gap = 0});
+  CHECK(std::abs(all - 0.9) < 0.01);  // one of ten pairs of pairs
+  CHECK(distance_order_accuracy(same, distance, {.gap = 2}) == 0);
+  CHECK(test::error_of<ShapeError>([&] {
+          distance_order_accuracy(same, Tensor::zeros({4}));
+        }).starts_with("distance_order_accuracy: needs one embedded distance"));
+  CHECK(test::error_of([&] { distance_order_accuracy(same, distance, {.samples = 0}); })
+            .starts_with("distance_order_accuracy: at least one sample"));
+}

@@ -61,3 +61,24 @@ TEST_CASE("fgnn2: graphs of circuits, names, gradients") {
       {weight.clone()});
   CHECK_MESSAGE(report.passed, concat(report));
 }
+
+TEST_CASE("fgnn2: a batch gives the bits of each circuit alone") {
+  const std::vector<Aig> circuits{carry_save_multiplier(2), carry_save_multiplier(4),
+                                  carry_save_multiplier(3)};
+  const Fgnn2<> model({.width = 8, .hidden = 4}, Rng(3));
+  const Fgnn2Graph all = fgnn2_graph(std::span<const Aig>(circuits));
+  CHECK(all.circuits.size() == 4);
+  const Var states = model(all);
+  const Var outputs = model.outputs(all, states);
+  Index node = 0, output = 0;
+  for (const Aig& aig : circuits) {
+    const Fgnn2Graph alone = fgnn2_graph(aig);
+    const Var h = model(alone);
+    CHECK(test::same_bits(h.value(), slice(states, 0, node, node + alone.nodes()).value()));
+    const auto count = static_cast<Index>(alone.outputs.size());
+    CHECK(test::same_bits(model.outputs(alone, h).value(),
+                          slice(outputs, 0, output, output + count).value()));
+    node += alone.nodes();
+    output += count;
+  }
+}

@@ -26,10 +26,12 @@ inline double worst_difference(const Tensor& a, const Tensor& b) {
   return worst;
 }
 
-/// A 3-bit multiplier, all of its hops, and labels: those of hops are true, the others drawn.
+/// A circuit, a 3-bit multiplier if not said, some of its hops, and labels: those of hops are true,
+/// the others drawn, as the states are.
 struct HopCircuitCase {
-  explicit HopCircuitCase(Index width)
-      : graph(explicit_not_graph(carry_save_multiplier(3))), relation(cone_relation(graph.graph)) {
+  explicit HopCircuitCase(Index width, const Aig& aig = carry_save_multiplier(3),
+                          std::uint64_t seed = 0)
+      : graph(explicit_not_graph(aig)), relation(cone_relation(graph.graph)) {
     std::vector<std::int32_t> roots;
     for (Index v = 0; v < graph.nodes(); v += 5) roots.push_back(static_cast<std::int32_t>(v));
     hops = find_hops(graph, roots);
@@ -38,9 +40,9 @@ struct HopCircuitCase {
     Tensor last = Tensor::empty({count}, DType::i64);
     for (std::size_t i = 0; i < hops.size(); ++i) last.span<std::int64_t>()[i] = hops[i].root;
     inputs = {t.leaves, t.codes, t.nodes, last};
-    function = normal_tensor({graph.nodes(), width}, 1);
-    structure = normal_tensor({graph.nodes(), width}, 2);
-    Rng rng(5);
+    function = normal_tensor({graph.nodes(), width}, 1 + 2 * seed);
+    structure = normal_tensor({graph.nodes(), width}, 2 + 2 * seed);
+    Rng rng(5 + seed);
     const auto uniform = [&](const Shape& shape, double high) {
       Tensor out = Tensor::empty(shape);
       for (float& v : out.span<float>()) v = static_cast<float>(rng.uniform(0, high));

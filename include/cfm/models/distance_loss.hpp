@@ -1,10 +1,50 @@
 #pragma once
 /// @file  The loss by which embeddings learn how far apart truth tables are.
 
+#include <cmath>
+
 #include <cfm/autograd/ops_index.hpp>
 #include <cfm/autograd/ops_loss.hpp>
 #include <cfm/autograd/ops_math.hpp>
 #include <cfm/autograd/ops_reduce.hpp>
+#include <cfm/core/rng.hpp>
+
+CFM_NAMESPACE_BEGIN
+
+/// How distance_order_accuracy draws.
+struct DistanceOrderOptions {
+  Index samples = 10000;  ///< draws of two pairs
+  double gap = 0.05;      ///< two pairs count if their distances differ by so much
+  Rng rng = Rng(0);
+};
+
+/// Of two pairs whose distances differ, how often the embedding has the farther one farther; two
+/// equal embedded distances are half right. 0 if no two pairs differ enough.
+/// Shapes:  embedded, distance [pairs], f32 or f64.
+/// Errors:  ShapeError if they differ in length, Error if options are out of range.
+/// Source:  the function accuracy of Z. Shi et al., "DeepGate2", ICCAD 2023, which draws 100.
+inline double distance_order_accuracy(const Tensor& embedded, const Tensor& distance,
+                                      const DistanceOrderOptions& options = {}) {
+  CFM_CHECK(embedded.rank() == 1 && embedded.shape() == distance.shape(),
+            "distance_order_accuracy: needs one embedded distance for each", embedded, distance);
+  CFM_CHECK(options.samples >= 1 && options.gap >= 0,
+            "distance_order_accuracy: at least one sample, and a gap of 0 or more",
+            options.samples, options.gap);
+  if (distance.size() < 2) return 0;
+  const Tensor a = embedded.to(DType::f64).contiguous(), b = distance.to(DType::f64).contiguous();
+  const auto x = a.span<double>(), y = b.span<double>();
+  Rng rng = options.rng;
+  double right = 0, count = 0;
+  for (Index s = 0; s < options.samples; ++s) {
+    const std::size_t i = rng.below(x.size()), j = rng.below(x.size());
+    if (i == j || std::abs(y[i] - y[j]) < options.gap || y[i] == y[j]) continue;
+    ++count;
+    right += x[i] == x[j] ? 0.5 : (x[i] < x[j]) == (y[i] < y[j]) ? 1 : 0;
+  }
+  return count == 0 ? 0 : right / count;
+}
+
+CFM_NAMESPACE_END
 
 CFM_ISA_NAMESPACE_BEGIN
 

@@ -57,31 +57,44 @@ inline Fgnn2Graph fgnn2_graph(const Graph& graph, std::span<const std::uint8_t> 
   return out;
 }
 
-/// Nodes: inputs and ANDs in the order of their variables. Outputs that are constant have no node.
+/// The union of circuits. Nodes: inputs and ANDs of each in the order of their variables. Outputs
+/// that are constant have no node.
 /// Errors:  Error if there are latches, or an AND reads a constant.
-inline Fgnn2Graph fgnn2_graph(const Aig& aig) {
-  CFM_CHECK(aig.latches().empty(), "fgnn2 graph: only combinational circuits",
-            aig.latches().size());
-  const std::size_t nodes = aig.variables() - 1;
-  std::vector<std::int64_t> offsets(aig.inputs() + 1, 0);
-  std::vector<std::int32_t> columns;
-  std::vector<std::uint8_t> types;
-  for (const auto& fanins : aig.all_fanins()) {
-    for (Literal l : fanins) {
-      CFM_CHECK(l.variable() != 0, "fgnn2 graph: an AND reads a constant; strash first");
-      columns.push_back(static_cast<std::int32_t>(l.variable() - 1));
-      types.push_back(l.inverted());
+inline Fgnn2Graph fgnn2_graph(std::span<const Aig> circuits) {
+  std::vector<std::int64_t> offsets{0}, begins{0};
+  std::vector<std::int32_t> columns, outputs;
+  std::vector<std::uint8_t> types, inverted;
+  for (const Aig& aig : circuits) {
+    CFM_CHECK(aig.latches().empty(), "fgnn2 graph: only combinational circuits",
+              aig.latches().size());
+    const std::size_t before = inverted.size();
+    const auto node = [&](Literal l) {
+      return static_cast<std::int32_t>(before + l.variable() - 1);
+    };
+    offsets.insert(offsets.end(), aig.inputs(), offsets.back());
+    for (const auto& fanins : aig.all_fanins()) {
+      for (Literal l : fanins) {
+        CFM_CHECK(l.variable() != 0, "fgnn2 graph: an AND reads a constant; strash first");
+        columns.push_back(node(l));
+        types.push_back(l.inverted());
+      }
+      offsets.push_back(static_cast<std::int64_t>(columns.size()));
     }
-    offsets.push_back(static_cast<std::int64_t>(columns.size()));
+    inverted.resize(before + aig.variables() - 1, 0);
+    begins.push_back(static_cast<std::int64_t>(inverted.size()));
+    for (Literal l : aig.output_literals()) {
+      if (l.variable() == 0) continue;
+      outputs.push_back(node(l));
+      if (l.inverted()) inverted[static_cast<std::size_t>(node(l))] = 1;
+    }
   }
-  std::vector<std::uint8_t> inverted(nodes, 0);
-  std::vector<std::int32_t> outputs;
-  for (Literal l : aig.output_literals()) {
-    if (l.variable() == 0) continue;
-    outputs.push_back(static_cast<std::int32_t>(l.variable() - 1));
-    if (l.inverted()) inverted[l.variable() - 1] = 1;
-  }
-  return fgnn2_graph(Graph::from_csr(offsets, columns, types), inverted, std::move(outputs));
+  return fgnn2_graph(Graph::from_csr(offsets, columns, types), inverted, std::move(outputs),
+                     std::move(begins));
+}
+
+/// The graph of one circuit.
+inline Fgnn2Graph fgnn2_graph(const Aig& aig) {
+  return fgnn2_graph(std::span<const Aig>(&aig, 1));
 }
 
 CFM_NAMESPACE_END
