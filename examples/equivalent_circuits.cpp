@@ -34,7 +34,9 @@ using cfm::Tensor;
 using cfm::Var;
 using examples::fixed;
 using examples::grouped;
+
 constexpr std::size_t inputs = 6;  // a truth table is one word
+
 struct Options {
   Index steps = 1000, pairs = 128, candidates = 256, width = 128;
   double rate = 0.15, learning_rate = 4e-3;
