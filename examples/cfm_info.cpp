@@ -7,7 +7,6 @@
 #include <cfm/core/isa.hpp>
 #include <cfm/core/version.hpp>
 #include <cfm/exec/batch.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #include <cfm/tensor/pool.hpp>
@@ -93,13 +92,8 @@ int main(int argc, char** argv) {
                       "Prints what this build of cfm is and what this machine offers it.");
   args.add_common(common);
   return examples::run(args, argc, argv, [&] {
-    if (common.threads < 0 || common.threads > 1024)
-      throw examples::UsageError("--threads: 0 to 1024");
-    int threads = cfm::thread_count();
-    if (common.threads > 0) {
-      cfm::ThreadLimit limit(common.threads);
-      threads = limit.run([] { return cfm::thread_count(); });
-    }
+    int threads = 0;
+    examples::on_threads(common, [&] { threads = cfm::thread_count(); });
     const cfm::Json info = describe(threads);
     print(info);
     if (!common.json.empty()) cfm::write_json(common.json, info, {.indent = 2});

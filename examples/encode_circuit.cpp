@@ -13,7 +13,6 @@
 #include <cfm/circuit/generate_multipliers.hpp>
 #include <cfm/circuit/levels.hpp>
 #include <cfm/core/version.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/npy.hpp>
 #include <cfm/kernels/dispatch.hpp>
 
@@ -201,12 +200,9 @@ int main(int argc, char** argv) {
       .add("out", o.out, "FOLDER", "for .npy and .svg; of several encoders, a folder each below it")
       .add_common(o.common);
   return examples::run(args, argc, argv, [&] {
-    if (o.common.threads < 0 || o.common.threads > 1024)
-      throw examples::UsageError("--threads: 0 to 1024");
     if (o.width < 0 || o.width % 8 != 0 || o.width > 4096)
       throw examples::UsageError("--width: a multiple of 8, at most 4096");
     if (o.max_nodes < 0) throw examples::UsageError("--max-nodes: not negative");
-    if (o.common.threads == 0) return run(o);
-    cfm::ThreadLimit(o.common.threads).run([&] { run(o); });
+    examples::on_threads(o.common, [&] { run(o); });
   });
 }

@@ -15,7 +15,6 @@
 #include <cfm/circuit/node_functions.hpp>
 #include <cfm/circuit/random_rewrite.hpp>
 #include <cfm/core/version.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #include <cfm/models/fgnn2.hpp>
@@ -193,9 +192,7 @@ int main(int argc, char** argv) {
   return examples::run(args, argc, argv, [&] {
     if (o.steps < 1 || o.pairs < 2 || o.width < 2)
       throw examples::UsageError("numbers must be positive, pairs and width 2 or more");
-    if (o.rate < 0 || o.rate > 1 || o.common.threads < 0 || o.common.threads > 1024)
-      throw examples::UsageError("--rate: 0 to 1; --threads: 0 to 1024");
-    if (o.common.threads == 0) return run(o);
-    cfm::ThreadLimit(o.common.threads).run([&] { run(o); });
+    if (o.rate < 0 || o.rate > 1) throw examples::UsageError("--rate: 0 to 1");
+    examples::on_threads(o.common, [&] { run(o); });
   });
 }

@@ -13,7 +13,6 @@
 #include <cfm/circuit/levels.hpp>
 #include <cfm/circuit/read.hpp>
 #include <cfm/core/version.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/io/torch_zip.hpp>
 #include <cfm/kernels/dispatch.hpp>
@@ -310,10 +309,5 @@ int main(int argc, char** argv) {
       .add("checkpoint", o.checkpoint, "FILE", "read the public torch weights, instead of training")
       .add("picture", o.picture, "FILE", "SVG to write (default out/find_adders.svg)")
       .add_common(o.common);
-  return examples::run(args, argc, argv, [&] {
-    if (o.common.threads < 0 || o.common.threads > 1024)
-      throw examples::UsageError("--threads: 0 to 1024");
-    if (o.common.threads == 0) return run(o);
-    cfm::ThreadLimit(o.common.threads).run([&] { run(o); });
-  });
+  return examples::run(args, argc, argv, [&] { examples::on_threads(o.common, [&] { run(o); }); });
 }

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/kernels/attention.hpp>
 #include <cfm/kernels/matmul.hpp>
@@ -151,9 +150,5 @@ int main(int argc, char** argv) {
       .add("all-keys", o.all_keys, "every query sees every key (default: causal)")
       .add("picture", o.picture, "FILE", "the chart as SVG (default flash_vs_naive.svg)")
       .add_common(o.common);
-  return examples::run(args, argc, argv, [&] {
-    if (o.common.threads <= 0) return run(o);
-    cfm::ThreadLimit limit(o.common.threads);
-    limit.run([&] { run(o); });
-  });
+  return examples::run(args, argc, argv, [&] { examples::on_threads(o.common, [&] { run(o); }); });
 }

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <cfm/autograd/ops_loss.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/kernels/reduce.hpp>
 #include <cfm/nn/embedding.hpp>
 #include <cfm/nn/serialize.hpp>
@@ -200,9 +199,5 @@ int main(int argc, char** argv) {
       .add("batch", o.batch, "N", "sequences of a step (default 64)")
       .add("save", o.save, "FILE", "the trained model as safetensors")
       .add_common(o.common);
-  return examples::run(args, argc, argv, [&] {
-    if (o.common.threads <= 0) return run(o);
-    cfm::ThreadLimit limit(o.common.threads);
-    limit.run([&] { run(o); });
-  });
+  return examples::run(args, argc, argv, [&] { examples::on_threads(o.common, [&] { run(o); }); });
 }

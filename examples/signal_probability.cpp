@@ -14,7 +14,6 @@
 #include <cfm/circuit/sample_cones.hpp>
 #include <cfm/circuit/strash.hpp>
 #include <cfm/core/version.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #include <cfm/train/schedule.hpp>
@@ -395,15 +394,12 @@ int main(int argc, char** argv) {
     if (o.cones < 1 || o.epochs < 1 || o.batch < 1 || o.width < 1 || o.rounds < 1 ||
         o.patterns < 1 || o.nodes < 1 || o.levels < 1 || o.pairs < 1 || o.models.empty())
       throw examples::UsageError("numbers must be at least 1");
-    if (o.common.threads < 0 || o.common.threads > 1024)
-      throw examples::UsageError("--threads: 0 to 1024");
     if (o.test.empty() && o.train.size() > 2)
       for (std::size_t i = o.train.size(); i-- > 0;)
         if (i % 3 == 2) {
           o.test.insert(o.test.begin(), o.train[i]);
           o.train.erase(o.train.begin() + static_cast<std::ptrdiff_t>(i));
         }
-    if (o.common.threads == 0) return run(o);
-    cfm::ThreadLimit(o.common.threads).run([&] { run(o); });
+    examples::on_threads(o.common, [&] { run(o); });
   });
 }

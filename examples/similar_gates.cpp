@@ -18,7 +18,6 @@
 #include <cfm/circuit/strash.hpp>
 #include <cfm/circuit/truth_table_pairs.hpp>
 #include <cfm/core/version.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/io/json.hpp>
 #include <cfm/kernels/dispatch.hpp>
 #include <cfm/kernels/matmul.hpp>
@@ -592,9 +591,6 @@ int main(int argc, char** argv) {
       throw examples::UsageError("numbers must be at least 1");
     if (o.first.empty() != o.second.empty())
       throw examples::UsageError("needs two circuits, or none");
-    if (o.common.threads < 0 || o.common.threads > 1024)
-      throw examples::UsageError("--threads: 0 to 1024");
-    if (o.common.threads == 0) return run(o);
-    cfm::ThreadLimit(o.common.threads).run([&] { run(o); });
+    examples::on_threads(o.common, [&] { run(o); });
   });
 }

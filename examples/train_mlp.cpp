@@ -11,7 +11,6 @@
 #include <cfm/autograd/ops_loss.hpp>
 #include <cfm/circuit/generate_adders.hpp>
 #include <cfm/circuit/simulate.hpp>
-#include <cfm/exec/thread_limit.hpp>
 #include <cfm/nn/linear.hpp>
 #include <cfm/nn/norm.hpp>
 #include <cfm/nn/serialize.hpp>
@@ -228,9 +227,5 @@ int main(int argc, char** argv) {
       .add("save", o.save, "FILE", "write the model as safetensors")
       .add("picture", o.picture, "FILE", "write the loss curve as SVG")
       .add_common(o.common);
-  return examples::run(args, argc, argv, [&] {
-    if (o.common.threads <= 0) return run(o);
-    cfm::ThreadLimit limit(o.common.threads);
-    limit.run([&] { run(o); });
-  });
+  return examples::run(args, argc, argv, [&] { examples::on_threads(o.common, [&] { run(o); }); });
 }

@@ -14,6 +14,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <cfm/exec/thread_limit.hpp>
+
 namespace examples {
 
 /// What the user typed cannot be understood; main() answers with exit code 2.
@@ -216,6 +218,14 @@ class Args {
   std::vector<Flag> flags_, positional_;
   Flag rest_{};
 };
+
+/// Calls f() on the threads that --threads asks for.
+template <class F>
+void on_threads(const CommonOptions& options, const F& f) {
+  if (options.threads < 0 || options.threads > 1024) throw UsageError("--threads: 0 to 1024");
+  if (options.threads == 0) return f();
+  cfm::ThreadLimit(options.threads).run(f);
+}
 
 /// Parses and runs: body() is called if the arguments are good. Turns what went wrong into one line
 /// on stderr and an exit code: 2 for the command line, 1 for everything else.
