@@ -5,7 +5,7 @@ source "$(dirname "$0")/common.sh"
 
 say "== hygiene"
 failed=""
-for check in check_layers.py check_headers.sh check_odr.sh; do
+for check in check_layers.py check_headers.py check_odr.sh; do
   "scripts/$check" || failed="$failed $check"
 done
 [ -z "$failed" ] || die "hygiene:$failed failed"
