@@ -5,7 +5,7 @@ default flags too if CFM_FULL=1; and one with kernels at the flags of newer proc
     scripts/check_headers.py [header...]      all headers by default
 
 What a header includes anyway may come from a precompiled header without hiding anything that it lacks. So each is
-compiled on the largest of a few bases among its own includes, which takes a third of the time.
+compiled on the largest of a few bases among its own includes, which takes half the time.
 """
 import functools
 import os
