@@ -146,18 +146,18 @@ class Report {
   std::vector<std::string> written_;
 };
 
-void encode_one(const std::vector<Encoder>& todo, const examples::ModelSource& from,
+void encode_one(const std::vector<Encoder>& selected, const examples::ModelSource& from,
                 const Options& o) {
   const Circuit circuit = get_circuit(o);
   Report report(o, circuit.name);
   examples::ProgressBar bar;
-  for (std::size_t e = 0; e < todo.size(); ++e) {
-    bar({"encoding", static_cast<Index>(e), std::ssize(todo), 0});
-    const examples::LoadedEncoder loaded = todo[e].load(from);
-    report.add(todo[e].name, loaded.parameters, loaded.encode(circuit),
-               todo.size() == 1 ? o.out : o.out + "/" + todo[e].name);
+  for (std::size_t e = 0; e < selected.size(); ++e) {
+    bar({"encoding", static_cast<Index>(e), std::ssize(selected), 0});
+    const examples::LoadedEncoder loaded = selected[e].load(from);
+    report.add(selected[e].name, loaded.parameters, loaded.encode(circuit),
+               selected.size() == 1 ? o.out : o.out + "/" + selected[e].name);
   }
-  bar({"encoding", std::ssize(todo), std::ssize(todo), 0});
+  bar({"encoding", std::ssize(selected), std::ssize(selected), 0});
   bar.finish();
   report.print();
 }
@@ -165,8 +165,8 @@ void encode_one(const std::vector<Encoder>& todo, const examples::ModelSource& f
 void run(const Options& o) {
   const std::vector<Encoder> encoders = examples::all_encoders();
   if (o.list) return print_list(encoders);
-  const std::vector<Encoder> todo = chosen(encoders, o);
-  if (todo.size() > 1 && !(o.checkpoint.empty() && o.config.empty()))
+  const std::vector<Encoder> selected = chosen(encoders, o);
+  if (selected.size() > 1 && !(o.checkpoint.empty() && o.config.empty()))
     throw examples::UsageError("--checkpoint and --config are for one encoder");
   std::printf("cfm %s, %s, %d threads, seed %llu\n", CFM_VERSION_STRING,
               std::string(cfm::simd_target()).c_str(), cfm::thread_count(),
@@ -175,9 +175,9 @@ void run(const Options& o) {
   if (o.checkpoint.empty()) std::printf("weights: random; --checkpoint reads trained ones\n");
   const bool one =
       o.paths.empty() || (o.paths.size() == 1 && !std::filesystem::is_directory(o.paths[0]));
-  if (one) return encode_one(todo, from, o);
+  if (one) return encode_one(selected, from, o);
   const int failed =
-      examples::EncoderSurvey(todo, from, {o.max_nodes, o.undriven_false, o.common.json})
+      examples::EncoderSurvey(selected, from, {o.max_nodes, o.undriven_false, o.common.json})
           .run(examples::circuit_files(o.paths));
   if (failed > 0) throw cfm::Error(cfm::concat(failed, " of the runs above failed"));
 }

@@ -179,11 +179,12 @@ class AttentionQueries {
     return from + (tile.first(from) - from) / panel * panel;
   }
 
-  // Rows of x, an operand with a row for each query: packed as tiles, times scale, and as panels
-  // if those have room.
+  // Where pack() puts a tile.
   const T* packed(const T* all, Index tile, Index width) const {
     return all + row(tile) * ((width + 3) / 4 * 4);
   }
+  // Rows of x, an operand with a row for each query: packed as tiles, times scale, and as panels
+  // if those have room.
   void pack(const detail::AttentionOperand<T>& x, T scale, T* tiles_to, T* panels = nullptr) const {
     const Index width = x.extent[3];
     const detail::Scratch<T> wide(x.in_place() ? 0 : rows_ * width);
