@@ -217,7 +217,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
       exp2_nonpositive<1>(d, &keep);
       t.sums[r] *= hn::GetLane(keep);
       T* const out = t.out + r * t.out_row;
-      each_vector<T>(t.out_row, [&](Index j, Index count) HWY_ATTR {
+      each_vector<T>(t.out_row, [&](Index j, Index count) CFM_LANES {
         store_some(d, hn::Mul(load_some(d, out + j, count), keep), out + j, count);
       });
     }
@@ -236,7 +236,7 @@ inline void attention_weights(const detail::AttentionTile<T>& t) {
         hn::StoreU(p[i], d, s + j + i * lanes);
       }
     }
-    each_vector<T>(t.keys - j, [&](Index i, Index count) HWY_ATTR {
+    each_vector<T>(t.keys - j, [&](Index i, Index count) CFM_LANES {
       V p = hn::Mul(hn::Sub(load_some(d, s + j + i, count), shift), log2e);
       exp2_nonpositive<1>(d, &p);
       if (count < lanes) p = keep_n(d, p, count, hn::Zero(d));
@@ -289,7 +289,7 @@ template <class T>
 inline void scaled_row(Index n, T factor, const T* from, T* to) {
   const hn::ScalableTag<T> d;
   const auto f = hn::Set(d, factor);
-  each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index j, Index count) CFM_LANES {
     store_some(d, hn::Mul(f, load_some(d, from + j, count)), to + j, count);
   });
 }
@@ -299,7 +299,7 @@ template <class T>
 inline void add_scaled(Index n, T factor, const T* from, T* to) {
   const hn::ScalableTag<T> d;
   const auto f = hn::Set(d, factor);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     store_some(d, hn::MulAdd(f, load_some(d, from + i, count), load_some(d, to + i, count)), to + i,
                count);
   });
@@ -310,7 +310,7 @@ template <class T>
 inline T dot_row(Index n, const T* a, const T* b) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
-  each_vector<T>(n, [&](Index j, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index j, Index count) CFM_LANES {
     sum = hn::MulAdd(load_some(d, a + j, count), load_some(d, b + j, count), sum);
   });
   return sum_lanes(d, sum);
@@ -340,7 +340,7 @@ inline void attention_row_back(Index keys, T logsumexp, T dot, T* HWY_RESTRICT s
       hn::StoreU(hn::Mul(p[i], hn::Sub(hn::LoadU(d, dp + at), mean)), d, dp + at);
     }
   }
-  each_vector<T>(keys - j, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(keys - j, [&](Index i, Index count) CFM_LANES {
     V p = hn::Mul(hn::Sub(load_some(d, scores + j + i, count), shift), log2e);
     exp2_nonpositive<1>(d, &p);
     store_some(d, p, scores + j + i, count);

@@ -103,7 +103,7 @@ HWY_INLINE void decode_dots(const detail::DecodePiece<T, S>& p, Index row, const
   const T* const q = p.q + row * p.width;
   const S* k[K];
   HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { k[i] = p.k[key[i]]; }
-  each_vector<T>(p.width, [&](Index e, Index n) HWY_ATTR __attribute__((always_inline)) {
+  each_vector<T>(p.width, [&](Index e, Index n) CFM_LANES {
     V kv[K];
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { kv[i] = load_wide_some(d, k[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {
@@ -134,7 +134,7 @@ HWY_INLINE void decode_sums(const detail::DecodePiece<T, S>& p, Index row, const
   const S* v[K];
   HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { v[i] = p.v[key[i]]; }
   T* const out = p.out + row * p.v_width;
-  each_vector<T>(p.v_width, [&](Index e, Index n) HWY_ATTR __attribute__((always_inline)) {
+  each_vector<T>(p.v_width, [&](Index e, Index n) CFM_LANES {
     V vv[K];
     HWY_UNROLL(4) for (std::size_t i = 0; i < K; ++i) { vv[i] = load_wide_some(d, v[i] + e, n); }
     HWY_UNROLL(4) for (std::size_t r = 0; r < R; ++r) {

@@ -94,7 +94,7 @@ HWY_INLINE void head_sums(Index heads, Index width, T* to, const F& f) {
   const hn::ScalableTag<T> d;
   for (Index h = 0; h < heads; ++h) {
     auto sum = hn::Zero(d);
-    each_vector<T>(width, [&](Index c, Index count) HWY_ATTR {
+    each_vector<T>(width, [&](Index c, Index count) CFM_LANES {
       sum = hn::Add(sum, f(h * width + c, count));
     });
     to[h] = sum_lanes(d, sum);
@@ -111,11 +111,11 @@ HWY_INLINE void block_scores(const detail::EdgeAttentionArgs<T>& a, Index n, con
     const T* const q = q_of(i);
     const T* const k = k_of(i);
     const T* const e = e_of(i);
-    const auto key = [&](Index c, Index count) HWY_ATTR {
+    const auto key = [&](Index c, Index count) CFM_LANES {
       const auto x = load_some(d, k + c, count);
       return e != nullptr ? hn::Add(x, load_some(d, e + c, count)) : x;
     };
-    const auto both = [&](Index c, Index count) HWY_ATTR {
+    const auto both = [&](Index c, Index count) CFM_LANES {
       return leaky(d, hn::Add(load_some(d, q + c, count), key(c, count)), slope);
     };
     if constexpr (Score == detail::edge_additive) {
@@ -126,11 +126,11 @@ HWY_INLINE void block_scores(const detail::EdgeAttentionArgs<T>& a, Index n, con
         }
         continue;
       }
-      each_vector<T>(a.heads, [&](Index c, Index count) HWY_ATTR {
+      each_vector<T>(a.heads, [&](Index c, Index count) CFM_LANES {
         store_some(d, both(c, count), s + c, count);
       });
     } else {
-      head_sums<T>(a.heads, a.key_width, s, [&](Index c, Index count) HWY_ATTR {
+      head_sums<T>(a.heads, a.key_width, s, [&](Index c, Index count) CFM_LANES {
         if constexpr (Score == detail::edge_dot)
           return hn::Mul(load_some(d, q + c, count), key(c, count));
         else
@@ -209,7 +209,7 @@ HWY_INLINE void scale_heads(Index heads, Index width, const T* factor, T* out) {
   for (Index h = 0; h < heads; ++h) {
     const auto f = hn::Set(d, factor[h]);
     T* const row = out + h * width;
-    each_vector<T>(width, [&](Index c, Index count) HWY_ATTR {
+    each_vector<T>(width, [&](Index c, Index count) CFM_LANES {
       store_some(d, hn::Mul(f, load_some(d, row + c, count)), row + c, count);
     });
   }
@@ -289,7 +289,7 @@ inline void edge_attention_rows(const detail::EdgeAttentionArgs<T>& a, T* scratc
       for (Index i = 0; i < n; ++i)
         for (Index h = 0; h < heads; ++h) total[h] += s[i * heads + h];
       if (a.log_sum != nullptr && first + n == to)
-        each_vector<T>(heads, [&](Index h, Index count) HWY_ATTR {
+        each_vector<T>(heads, [&](Index h, Index count) CFM_LANES {
           const hn::ScalableTag<T> d;
           const auto sum = vlog(d, load_some(d, total + h, count));
           store_some(d, hn::Add(load_some(d, high + h, count), sum), a.log_sum + v * heads + h,

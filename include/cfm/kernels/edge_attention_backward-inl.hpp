@@ -73,7 +73,7 @@ HWY_INLINE void block_gradients(const detail::EdgeAttentionArgs<T>& a,
     const T* const dy = rows.dy(i);
     const T* const v = rows.v(i);
     const T* const e = ev_of(i);
-    head_sums<T>(a.heads, a.width, ds + i * a.heads, [&](Index c, Index count) HWY_ATTR {
+    head_sums<T>(a.heads, a.width, ds + i * a.heads, [&](Index c, Index count) CFM_LANES {
       auto x = load_some(d, v + c, count);
       if (e != nullptr) x = hn::Add(x, load_some(d, e + c, count));
       return hn::Mul(load_some(d, dy + c, count), x);
@@ -106,7 +106,7 @@ HWY_INLINE void leaky_gradients(const detail::EdgeAttentionArgs<T>& a, Index n, 
     const T* const e = ek_of(i);
     T* const own = own_of(i);
     for (Index h = 0; h < blocks; ++h)
-      each_vector<T>(width, [&](Index w, Index count) HWY_ATTR {
+      each_vector<T>(width, [&](Index w, Index count) CFM_LANES {
         const Index c = h * width + w;
         auto z = hn::Add(load_some(d, q + c, count), load_some(d, k + c, count));
         if (e != nullptr) z = hn::Add(z, load_some(d, e + c, count));
@@ -144,7 +144,7 @@ inline void edge_attention_targets(const detail::EdgeAttentionArgs<T>& a,
     const T* const dy = g.dy + v * g.dy_row;
     const T* const out = g.out + v * g.out_row;
     T* const dq = g.dq == nullptr ? nullptr : g.dq + v * g.dq_row;
-    head_sums<T>(heads, a.width, g.delta + v * heads, [&](Index c, Index count) HWY_ATTR {
+    head_sums<T>(heads, a.width, g.delta + v * heads, [&](Index c, Index count) CFM_LANES {
       return hn::Mul(load_some(d, dy + c, count), load_some(d, out + c, count));
     });
     if (dq != nullptr) std::fill_n(dq, heads * a.key_width, T{0});

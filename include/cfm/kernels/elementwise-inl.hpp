@@ -230,7 +230,7 @@ inline void map_binary(Op op, const T* a, const T* b, T* out, Index n, bool past
     for (Index i = 0; i < n; ++i) out[i] = std::pow(a[i], b[i]);
   } else {
     const hn::ScalableTag<T> d;
-    each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+    each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
       const auto v = apply(d, op, load_some(d, a + i, count), load_some(d, b + i, count));
       put_some(d, v, out + i, count, past);
     });

@@ -79,7 +79,7 @@ inline void level_gate_gradients(const detail::LevelSweep<T>& s, Index begin, In
   const auto one = hn::Set(d, T(1));
   for (Index p = begin; p < end; ++p, gates += 4 * h4, grads += 4 * h4, states += s.hidden) {
     const T* HWY_RESTRICT const old = s.before + static_cast<Index>(s.order[p]) * s.hidden;
-    each_vector<T>(s.hidden, [&](Index i, Index count) HWY_ATTR {
+    each_vector<T>(s.hidden, [&](Index i, Index count) CFM_LANES {
       const auto n = load_some(d, gates + i, count), r = load_some(d, gates + h4 + i, count);
       const auto z = load_some(d, gates + 2 * h4 + i, count);
       const auto nh = load_some(d, gates + 3 * h4 + i, count);

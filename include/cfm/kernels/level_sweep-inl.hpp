@@ -29,7 +29,7 @@ template <class T>
 HWY_INLINE void level_add(Index n, T w, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
   const hn::ScalableTag<T> d;
   const auto scale = hn::Set(d, w);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto sum = hn::MulAdd(scale, load_some(d, from + i, count), load_some(d, to + i, count));
     store_some(d, sum, to + i, count);
   });
@@ -39,7 +39,7 @@ template <class T>
 HWY_INLINE T level_dot(Index n, const T* HWY_RESTRICT a, const T* HWY_RESTRICT b) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     sum = hn::MulAdd(load_some(d, a + i, count), load_some(d, b + i, count), sum);
   });
   return sum_lanes(d, sum);
@@ -82,7 +82,7 @@ HWY_INLINE void level_sum_sources(const detail::LevelSweep<T>& s, std::int64_t b
                                   std::int64_t end, const T* matrix, Index stride, Index n,
                                   T* HWY_RESTRICT to) {
   const hn::ScalableTag<T> d;
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     auto sum = hn::Zero(d);
     for (std::int64_t e = begin; e < end; ++e) {
       const auto x = load_some(d, matrix + s.columns[e] * stride + i, count);
@@ -95,7 +95,7 @@ HWY_INLINE void level_sum_sources(const detail::LevelSweep<T>& s, std::int64_t b
 template <class T>
 HWY_INLINE void level_copy(Index n, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
   const hn::ScalableTag<T> d;
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = load_some(d, from + i, count);
     store_some(d, v, to + i, count);
   });

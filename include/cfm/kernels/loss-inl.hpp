@@ -23,7 +23,7 @@ template <class T>
 inline T smooth_row(const T* x, const T* weight, Index n, T log_total) {
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, log_total);
-  return fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+  return fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = hn::Sub(total, load_some(d, x + i, count));
     return weight == nullptr ? v : hn::Mul(v, load_some(d, weight + i, count));
   });
@@ -37,7 +37,7 @@ inline void cross_entropy_row_back(const T* x, const T* weight, T* dx, Index n, 
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, log_total), vm = hn::Set(d, mass), vs = hn::Set(d, spread);
   const auto keep = hn::Set(d, beta);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto p = vexp(d, hn::Sub(load_some(d, x + i, count), total));
     const auto share = weight == nullptr ? vs : hn::Mul(vs, load_some(d, weight + i, count));
     auto v = hn::Sub(hn::Mul(p, vm), share);

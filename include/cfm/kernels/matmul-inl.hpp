@@ -168,7 +168,7 @@ inline void gemm_part_tile(Index rows, Index kc, const T* a, Index a_step, const
   gemm_full_tile<NV, left>(rows, kc, a, a_step, b, ldb, tile, width, T{0});
   const auto scale = hn::Set(d, beta);
   for (Index r = 0; r < rows; ++r)
-    each_vector<T>(columns, [&](Index i, Index count) HWY_ATTR {
+    each_vector<T>(columns, [&](Index i, Index count) CFM_LANES {
       auto v = hn::LoadU(d, tile + r * width + first + i);
       if (beta != T{0}) v = hn::MulAdd(scale, load_some(d, c + r * ldc + i, count), v);
       store_some(d, v, c + r * ldc + i, count);
@@ -253,7 +253,7 @@ inline void gemm_pack_b(Index kc, Index columns, const T* b, Index b_row, Index 
   const Index lanes = static_cast<Index>(hn::Lanes(d)), width = 2 * lanes;
   const Index full = columns / width * width;
   // `lanes` columns from column j on.
-  const auto pack_lanes = [&](Index j) HWY_ATTR {
+  const auto pack_lanes = [&](Index j) CFM_LANES {
     const T* const from = b + j * b_col;
     T* const at = to + j / width * width * kc + j % width;
     Index k = 0;

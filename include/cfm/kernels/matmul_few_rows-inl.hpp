@@ -43,7 +43,7 @@ HWY_INLINE void add_dense_terms(const detail::Gemm<T>& g, Index k, T* HWY_RESTRI
     }
   }
   const T* const HWY_RESTRICT b = g.b + k * g.b_row;
-  each_vector<T>(g.n, [&](Index j, Index count) HWY_ATTR {
+  each_vector<T>(g.n, [&](Index j, Index count) CFM_LANES {
     V bv[KU];
     HWY_UNROLL(4) for (std::size_t u = 0; u < KU; ++u) {
       bv[u] = load_some(d, b + static_cast<Index>(u) * g.b_row + j, count);
@@ -72,7 +72,7 @@ HWY_NOINLINE void few_rows_dense(const detail::Gemm<T>& g, T* sums, Index sums_r
     const T beta = k0 == 0 ? g.beta : T{1};
     const auto scale = hn::Set(d, beta);
     for (std::size_t i = 0; i < MR; ++i)
-      each_vector<T>(g.n, [&](Index j, Index count) HWY_ATTR {
+      each_vector<T>(g.n, [&](Index j, Index count) CFM_LANES {
         T* const out = g.out + static_cast<Index>(i) * g.out_row + j;
         auto sum = hn::LoadU(d, sums + static_cast<Index>(i) * sums_row + j);
         if (beta != T{0}) sum = hn::MulAdd(scale, load_some(d, out, count), sum);

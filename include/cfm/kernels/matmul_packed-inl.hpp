@@ -182,7 +182,7 @@ inline void gemm_few_panels(const detail::PanelProduct<T, S>& g, T* sums) {
       if ((k + kc) % detail::gemm_k_block != 0 && k + kc != g.k) continue;
       const T beta = k < detail::gemm_k_block ? g.beta : T{1};
       for (Index r = 0; r < g.m; ++r)
-        each_vector<T>(columns, [&](Index c, Index count) HWY_ATTR {
+        each_vector<T>(columns, [&](Index c, Index count) CFM_LANES {
           T* const out = g.out + r * g.out_row + j + c;
           auto sum = hn::LoadU(d, sums + r * most + c);
           if (beta != T{0}) sum = hn::MulAdd(hn::Set(d, beta), load_some(d, out, count), sum);

@@ -79,7 +79,7 @@ inline void normalize_row(const T* x, const T* gain, const T* bias, T* out, Inde
                           T scale, bool past, const T* next) {
   const hn::ScalableTag<T> d;
   const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     fetch_next(next, i);
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
     const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
@@ -115,7 +115,7 @@ inline void normalize_row_back(const T* dy, const T* x, const T* gain, T* dx, In
   const auto va = hn::Set(d, sum_lanes(d, hn::Add(a0, a1)) / static_cast<T>(n));
   const auto vl = hn::Set(d, centered ? sum_lanes(d, hn::Add(l0, l1)) / static_cast<T>(n) : T{0});
   const auto keep = hn::Set(d, beta);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
     const auto g = load_some(d, dy + i, count);
     if (dgain != nullptr)
@@ -134,7 +134,7 @@ inline void normalize_row_back(const T* dy, const T* x, const T* gain, T* dx, In
 template <class T>
 inline T inverse_rms_row(const T* x, Index n, T eps) {
   const hn::ScalableTag<T> d;
-  const T squares = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+  const T squares = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = load_some(d, x + i, count);
     return hn::Mul(v, v);
   });
@@ -146,7 +146,7 @@ inline T inverse_rms_row(const T* x, Index n, T eps) {
 template <class T, class F>
 HWY_INLINE void by_four_rows(Index rows, Index n, const F& f) {
   for (Index r = 0; r < rows; r += 4)
-    each_vector<T>(n, [&](Index c, Index count) HWY_ATTR {
+    each_vector<T>(n, [&](Index c, Index count) CFM_LANES {
       f(r, rows - r < 4 ? rows : r + 4, c, count);
     });
 }
@@ -175,7 +175,7 @@ inline void normalize_columns(const T* x, const T* mean, const T* scale, const T
                               const T* bias, T* out, Index n, bool past) {
   const hn::ScalableTag<T> d;
   const auto one = hn::Set(d, T{1});
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), load_some(d, mean + i, count)),
                            load_some(d, scale + i, count));
     const auto y = hn::MulAdd(v, load_or(d, gain, i, count, one),
@@ -210,7 +210,7 @@ inline void normalize_columns_back(const T* dy, const T* x, const T* mean, const
                                    T beta) {
   const hn::ScalableTag<T> d;
   const auto one = hn::Set(d, T{1}), keep = hn::Set(d, beta);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto f = load_some(d, scale + i, count);
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), load_some(d, mean + i, count)), f);
     auto g = hn::Sub(load_some(d, dy + i, count), load_some(d, level + i, count));

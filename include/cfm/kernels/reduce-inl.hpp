@@ -90,7 +90,7 @@ template <class Fold, class T>
 inline T reduce_row(Fold, const T* x, Index n) {
   const hn::ScalableTag<T> d;
   const Index lanes = static_cast<Index>(hn::Lanes(d));
-  return fold_row<Fold, T>(n, [&](Index i, Index count) HWY_ATTR {
+  return fold_row<Fold, T>(n, [&](Index i, Index count) CFM_LANES {
     return count == lanes ? hn::LoadU(d, x + i) : load_n(d, x + i, count);
   });
 }
@@ -104,14 +104,14 @@ inline void reduce_columns(Fold, const T* x, Index rows, Index stride, T* out, I
   for (Index c = 0; c < width; ++c) out[c] = detail::fold_identity<Fold, T>();
   Index r = 0;
   for (; r + 8 <= rows; r += 8)
-    each_vector<T>(width, [&](Index c, Index count) HWY_ATTR {
+    each_vector<T>(width, [&](Index c, Index count) CFM_LANES {
       const T* const p = x + r * stride + c;
       auto s = load_some(d, out + c, count);
       for (Index i = 0; i < 8; ++i) s = f(s, load_some(d, p + i * stride, count));
       store_some(d, s, out + c, count);
     });
   for (; r < rows; ++r)
-    each_vector<T>(width, [&](Index c, Index count) HWY_ATTR {
+    each_vector<T>(width, [&](Index c, Index count) CFM_LANES {
       const auto v = load_some(d, x + r * stride + c, count);
       store_some(d, f(load_some(d, out + c, count), v), out + c, count);
     });

@@ -22,7 +22,7 @@ namespace HWY_NAMESPACE {
 template <class T>
 inline void rope_half_split(Index pairs, const T* x, const T* cosine, const T* sine, T* y) {
   const hn::ScalableTag<T> d;
-  each_vector<T>(pairs, [&](Index i, Index n) HWY_ATTR {
+  each_vector<T>(pairs, [&](Index i, Index n) CFM_LANES {
     const auto a = load_some(d, x + i, n), b = load_some(d, x + pairs + i, n);
     const auto c = load_some(d, cosine + i, n), s = load_some(d, sine + i, n);
     store_some(d, hn::NegMulAdd(b, s, hn::Mul(a, c)), y + i, n);
@@ -41,7 +41,7 @@ inline void rope_interleaved(Index pairs, const T* x, const T* cosine, const T* 
   }
 #else
   const hn::ScalableTag<T> d;
-  each_vector<T>(2 * pairs, [&](Index i, Index n) HWY_ATTR {
+  each_vector<T>(2 * pairs, [&](Index i, Index n) CFM_LANES {
     const auto v = load_some(d, x + i, n);
     const auto c = load_some(d, cosine + i, n), s = load_some(d, sine + i, n);
     store_some(d, hn::MulAdd(hn::Reverse2(d, v), s, hn::Mul(v, c)), y + i, n);

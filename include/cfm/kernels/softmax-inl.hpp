@@ -59,7 +59,7 @@ inline detail::RowLogSum<T> log_sum_row(const T* x, Index n, const T* next) {
   const hn::ScalableTag<T> d;
   const T high = largest_of(x, n);
   const auto shift = hn::Set(d, high);
-  const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+  const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) CFM_LANES {
     fetch_next(next, i);
     return vexp_nonpositive(d, hn::Sub(load_some(d, x + i, count), shift));
   });
@@ -72,14 +72,14 @@ template <class T>
 inline void softmax_row(const T* x, T* out, Index n, T* e, bool past, const T* next) {
   const hn::ScalableTag<T> d;
   const auto shift = hn::Set(d, largest_of(x, n));
-  const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+  const T total = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) CFM_LANES {
     fetch_next(next, i);
     const auto v = vexp_nonpositive(d, hn::Sub(load_some(d, x + i, count), shift));
     store_some(d, v, e + i, count);
     return v;
   });
   const auto factor = hn::Set(d, T{1} / total);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     put_some(d, hn::Mul(load_some(d, e + i, count), factor), out + i, count, past);
   });
 }
@@ -90,7 +90,7 @@ inline void log_softmax_row(const T* x, T* out, Index n, bool past, const T* nex
   const hn::ScalableTag<T> d;
   const detail::RowLogSum<T> sum = log_sum_row(x, n, next);
   const auto shift = hn::Set(d, sum.high), rest = hn::Set(d, sum.log_sum);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto v = hn::Sub(hn::Sub(load_some(d, x + i, count), shift), rest);
     put_some(d, v, out + i, count, past);
   });
@@ -100,11 +100,11 @@ inline void log_softmax_row(const T* x, T* out, Index n, bool past, const T* nex
 template <class T>
 inline void softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta, bool past) {
   const hn::ScalableTag<T> d;
-  const T dot = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) HWY_ATTR {
+  const T dot = fold_row<detail::FoldSum, T>(n, [&](Index i, Index count) CFM_LANES {
     return hn::Mul(load_some(d, y + i, count), load_some(d, dy + i, count));
   });
   const auto shift = hn::Set(d, dot), keep = hn::Set(d, beta);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     auto v = hn::Mul(load_some(d, y + i, count), hn::Sub(load_some(d, dy + i, count), shift));
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);
     put_some(d, v, dx + i, count, past);
@@ -116,7 +116,7 @@ template <class T>
 inline void log_softmax_row_back(const T* y, const T* dy, T* dx, Index n, T beta, bool past) {
   const hn::ScalableTag<T> d;
   const auto total = hn::Set(d, reduce_row(detail::FoldSum{}, dy, n)), keep = hn::Set(d, beta);
-  each_vector<T>(n, [&](Index i, Index count) HWY_ATTR {
+  each_vector<T>(n, [&](Index i, Index count) CFM_LANES {
     const auto p = vexp_nonpositive(d, load_some(d, y + i, count));
     auto v = hn::NegMulAdd(p, total, load_some(d, dy + i, count));
     if (beta != T{0}) v = hn::MulAdd(keep, load_some(d, dx + i, count), v);

@@ -65,7 +65,7 @@ inline void transpose_past(const T* x, Index x_row, T* out, Index out_row, Index
   const hn::ScalableTag<T> d;
   transpose_block(x, x_row, room, detail::transpose_tile, rows, cols);
   for (Index c = 0; c < cols; ++c)
-    each_vector<T>(rows, [&](Index i, Index count) HWY_ATTR {
+    each_vector<T>(rows, [&](Index i, Index count) CFM_LANES {
       const T* const from = room + c * detail::transpose_tile + i;
       put_some(d, load_some(d, from, count), out + c * out_row + i, count, true);
     });

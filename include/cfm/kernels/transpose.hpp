@@ -20,15 +20,29 @@ void transpose_tile(const View<const T, 2>& x, const View<T, 2>& out, Index r, I
     using Moved = std::conditional_t<sizeof(T) == 4, float, double>;
     const auto source = reinterpret_cast<const Moved*>(from);
     const auto target = reinterpret_cast<Moved*>(to);
-    if (room != nullptr)
-      CFM_CALL(transpose_past)
-      (source, x.stride[0], target, out.stride[0], rows, cols, reinterpret_cast<Moved*>(room));
-    else
-      CFM_CALL(transpose_block)(source, x.stride[0], target, out.stride[0], rows, cols);
+    if (room != nullptr) CFM_CALL(transpose_past)
+    (source, x.stride[0], target, out.stride[0], rows, cols, reinterpret_cast<Moved*>(room));
+    else CFM_CALL(transpose_block)(source, x.stride[0], target, out.stride[0], rows, cols);
   } else {
     for (Index i = 0; i < cols; ++i)
       for (Index j = 0; j < rows; ++j) to[i * out.stride[0] + j] = from[j * x.stride[0] + i];
   }
+}
+
+// Elements from the beginning of a cache line to p.
+template <class T>
+Index into_line(const T* p) {
+  return static_cast<Index>(reinterpret_cast<std::uintptr_t>(p) % 64 / sizeof(T));
+}
+
+// As past_cache, wherever out begins; but its rows must begin alike.
+template <class T>
+bool transposes_past_cache(const View<T, 2>& out) {
+  if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+    const Index in_line = 64 / Index{sizeof(T)};
+    return out.size() * Index{sizeof(T)} >= past_cache_bytes && out.stride[0] % in_line == 0;
+  }
+  return false;
 }
 
 }  // namespace isa_detail
@@ -45,20 +59,19 @@ void transpose(In<T, 2> x, View<T, 2> out) {
             x, out);
   CFM_CHECK(x.last_contiguous() && out.last_contiguous(), "transpose: rows must be dense", x, out);
   constexpr Index tile = detail::transpose_tile;
-  bool past = false;
-  if constexpr (sizeof(T) == 4 || sizeof(T) == 8)
-    past = isa_detail::past_cache(
-        reinterpret_cast<const std::conditional_t<sizeof(T) == 4, float, double>*>(out.data),
-        out.rows(), out.cols(), out.stride[0]);
-  const Index across = (x.cols() + tile - 1) / tile, down = (x.rows() + tile - 1) / tile;
+  const bool past = isa_detail::transposes_past_cache(out);
+  // Lines written past the caches in two parts cost two trips: tiles begin where lines of out do.
+  const Index shift = past ? isa_detail::into_line(out.data) : 0;
+  const Index across = (x.cols() + tile - 1) / tile, down = (x.rows() + shift + tile - 1) / tile;
   isa_detail::for_chunks_past_cache(
       across * down, grain_for(2 * tile * tile * Index{sizeof(T)}), past,
       [&](Index begin, Index end) {
         const detail::Scratch<T> room(past ? tile * tile : 0);
         for (Index t = begin; t < end; ++t) {
-          const Index r = t / across * tile, c = t % across * tile;
-          isa_detail::transpose_tile<T>(x, out, r, std::min(tile, x.rows() - r), c,
-                                        std::min(tile, x.cols() - c), room.data());
+          const Index at = t / across * tile - shift, c = t % across * tile;
+          const Index r = std::max<Index>(at, 0), rows = std::min(at + tile, x.rows()) - r;
+          isa_detail::transpose_tile<T>(x, out, r, rows, c, std::min(tile, x.cols() - c),
+                                        at < 0 ? nullptr : room.data());
         }
       });
 }
