@@ -5,7 +5,6 @@
 /// the nearest of 256 rewritten ones is looked up.
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <set>
 
@@ -24,6 +23,7 @@
 
 #include "common/args.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 #include "common/table.hpp"
 
 namespace {
@@ -41,10 +41,6 @@ struct Options {
   double rate = 0.15, learning_rate = 4e-3;
   examples::CommonOptions common;
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::uint64_t table_of(const cfm::Aig& aig) {
   const cfm::NodeFunctions f = cfm::node_functions(aig);
@@ -154,11 +150,11 @@ void run(const Options& o) {
               static_cast<unsigned long long>(o.common.seed));
   cfm::Fgnn2<> model({.width = o.width, .hidden = o.width / 2}, cfm::Rng(o.common.seed).split(1));
   const cfm::Fgnn2<> untrained = cfm::clone(model);
-  const double start = now();
+  const examples::Stopwatch clock;
   const double loss = train(model, o);
   std::printf("%s parameters, %s pairs seen in %s s, last loss %s\n\n",
               grouped(cfm::parameter_count(model)).c_str(), grouped(o.steps * o.pairs).c_str(),
-              fixed(now() - start, 1).c_str(), fixed(loss, 3).c_str());
+              fixed(clock.seconds(), 1).c_str(), fixed(loss, 3).c_str());
   examples::Table table({"rewritten", "untrained", "retrieval@1"});
   cfm::Json rows{cfm::Json::Array{}};
   for (const double rate : {0.1, 0.2, 0.3, 0.5}) {

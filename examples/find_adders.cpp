@@ -3,7 +3,6 @@
 /// Without a file: trains on the 8-bit carry-save multiplier, then measures the model on larger
 /// ones. With a file: reports the adders of that netlist, model and exact extraction side by side.
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -21,6 +20,7 @@
 
 #include "common/args.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 #include "common/svg.hpp"
 #include "common/table.hpp"
 
@@ -36,18 +36,14 @@ struct Options {
   examples::CommonOptions common;
 };
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 /// Seconds of one call of f: the median of as many calls as fit 0.1 s, at least one.
 template <class F>
 double seconds_of(const F& f) {
   std::vector<double> samples;
   for (double left = 0.1; left > 0 || samples.empty();) {
-    const double start = now();
+    const examples::Stopwatch clock;
     f();
-    samples.push_back(now() - start);
+    samples.push_back(clock.seconds());
     left -= samples.back();
   }
   std::nth_element(samples.begin(), samples.begin() + static_cast<long>(samples.size() / 2),
@@ -190,14 +186,14 @@ cfm::Gamora<> get_model(const Options& o) {
   const cfm::AdderLabels labels = cfm::adder_labels(aig, cfm::extract_adders(aig));
   cfm::Gamora<> model({.dropout = 0}, cfm::Rng(o.common.seed));
   examples::ProgressBar bar("loss");
-  const double start = now();
+  const examples::Stopwatch clock;
   const cfm::GamoraTrainingResult result = cfm::train_gamora(
       model, graph, labels,
       {.epochs = o.epochs, .rng = cfm::Rng(o.common.seed), .progress = bar.function()});
   bar.finish();
   std::printf("trained on the 8-bit multiplier (%s nodes, %s parameters) in %s s, validation loss %s\n",
               grouped(graph.nodes()).c_str(), grouped(cfm::parameter_count(model)).c_str(),
-              fixed(now() - start, 1).c_str(), fixed(result.validation_loss, 4).c_str());
+              fixed(clock.seconds(), 1).c_str(), fixed(result.validation_loss, 4).c_str());
   return model;
 }
 

@@ -1,6 +1,5 @@
 /// @file  Flash attention beside the formula written out: time, memory and difference by length.
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -14,6 +13,7 @@
 #include <cfm/tensor/pool.hpp>
 
 #include "common/args.hpp"
+#include "common/stopwatch.hpp"
 #include "common/svg.hpp"
 #include "common/table.hpp"
 
@@ -64,10 +64,9 @@ Run measure(const F& f) {
     cfm::BufferPool& pool = cfm::BufferPool::instance();
     pool.reset_peak();
     const cfm::Index before = pool.usage().current;
-    const auto start = std::chrono::steady_clock::now();
+    const examples::Stopwatch clock;
     run.out = f();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    run.seconds = std::min(run.seconds, took.count());
+    run.seconds = std::min(run.seconds, clock.seconds());
     run.bytes = pool.usage().peak - before;
   }
   return run;

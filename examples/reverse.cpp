@@ -1,7 +1,6 @@
 /// @file  A transformer learns to write digits in the opposite order: training on whole sequences,
 ///        then decoding with a cache of keys and values.
 
-#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <string>
@@ -17,6 +16,7 @@
 
 #include "common/args.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 
 namespace {
 
@@ -136,7 +136,7 @@ cfm::Tensor generate(const Reverser& model, const cfm::Tensor& prompts, cfm::Ind
 
 void run(const Options& o) {
   if (o.digits < 1 || o.digits > 64) throw examples::UsageError("--digits: from 1 to 64");
-  const auto start = std::chrono::steady_clock::now();
+  const examples::Stopwatch clock;
   Reverser model({.positions = 2 * o.digits}, cfm::Rng(o.common.seed));
   cfm::AdamW optimizer(model, {.learning_rate = 3e-3}, {.clip_norm = 1.0});
   const auto step = [&](cfm::Index k) {
@@ -173,10 +173,9 @@ void run(const Options& o) {
     for (cfm::Index i = 0; i < o.digits; ++i) out += std::to_string(ids(0, first + i));
     return out;
   };
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::printf("%s -> %s; %lld of %lld sequences right, %.1f s\n", text(want, 0).c_str(),
               text(got, 0).c_str(), static_cast<long long>(right), static_cast<long long>(tests),
-              seconds.count());
+              clock.seconds());
   if (!o.save.empty()) cfm::save(model, o.save);
   if (!o.common.json.empty()) {
     cfm::Json row;
@@ -184,7 +183,7 @@ void run(const Options& o) {
     row.set("steps", o.steps);
     row.set("right", right);
     row.set("of", tests);
-    row.set("seconds", seconds.count());
+    row.set("seconds", clock.seconds());
     cfm::write_json(o.common.json, row, {.indent = 2});
   }
 }

@@ -4,7 +4,6 @@
 /// them, and measures all on the other cones and on the other circuits, whole: beside two
 /// predictors that learn nothing. Without files, the circuits are generated.
 
-#include <chrono>
 #include <filesystem>
 
 #include <cfm/circuit/generate_misc.hpp>
@@ -20,6 +19,7 @@
 
 #include "common/probability_models.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 #include "common/svg.hpp"
 #include "common/table.hpp"
 
@@ -44,10 +44,6 @@ struct Options {
   std::string out = "out";
   examples::CommonOptions common;
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// With `pairs`, also gates whose truth tables are near, as DeepGate2 draws them.
 Labelled simulate(const cfm::Aig& aig, const Options& o, bool pairs) {
@@ -94,7 +90,7 @@ void train(Trained& trained, const std::vector<Sample>& batches, const Options& 
   const auto report = bar.function();
   const Index steps = std::ssize(batches), all = o.epochs * steps, warm = std::min<Index>(50, all);
   const cfm::WarmUp<cfm::CosineDecay> schedule{warm, {.steps = all - warm}};
-  const double start = now();
+  const examples::Stopwatch clock;
   for (Index epoch = 0; epoch < o.epochs; ++epoch) {
     double sum = 0;
     cfm::Rng order = cfm::Rng(o.common.seed).split(static_cast<std::uint64_t>(100 + epoch));
@@ -117,7 +113,7 @@ void train(Trained& trained, const std::vector<Sample>& batches, const Options& 
     trained.curve.emplace_back(static_cast<double>(epoch + 1), sum / static_cast<double>(steps));
   }
   bar.finish();
-  trained.epoch_seconds = (now() - start) / static_cast<double>(o.epochs);
+  trained.epoch_seconds = clock.seconds() / static_cast<double>(o.epochs);
 }
 
 struct Circuit {
@@ -246,9 +242,9 @@ class Measurement {
     const std::vector<double> product = cfm::independent_probabilities(net);
     row("independence", std::span<const double>(product), 0);
     for (std::size_t m = 0; m < models_.size(); ++m) {
-      const double start = now();
+      const examples::Stopwatch clock;
       const Tensor p = cfm::clamp(models_[m].model.forward(s, Var()), 0, 1).value();
-      const double seconds = now() - start;
+      const double seconds = clock.seconds();
       const std::span<const float> values = p.span<float>();
       row(models_[m].model.name, values, seconds);
       line.push_back(fixed(1e3 * seconds, 1));
@@ -304,14 +300,14 @@ void run(const Options& o) {
   if (train_on.empty()) train_on = generated(false);
   if (test_on.empty()) test_on = generated(true);
 
-  const double start = now();
+  const examples::Stopwatch clock;
   const Data data = training_data(train_on, o);
   std::printf(
       "%zu circuits: %s cones to train on with %s nodes and %s pairs, %s cones kept back with %s "
       "pairs; labelled by simulation in %s s\n",
       train_on.size(), grouped(data.cones).c_str(), grouped(data.nodes).c_str(),
       grouped(data.pairs).c_str(), grouped(data.held_cones).c_str(),
-      grouped(data.held_pairs).c_str(), fixed(now() - start, 1).c_str());
+      grouped(data.held_pairs).c_str(), fixed(clock.seconds(), 1).c_str());
   for (Trained& m : models) train(m, data.batches, o);
 
   Measurement measurement(models, data.mean_label);

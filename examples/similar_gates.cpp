@@ -5,7 +5,6 @@
 /// one version at a time: no pair of gates across them is ever trained on. Without files, a ripple
 /// and a lookahead adder are compared.
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -28,6 +27,7 @@
 
 #include "common/args.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 #include "common/svg.hpp"
 #include "common/table.hpp"
 
@@ -45,10 +45,6 @@ struct Options {
   double learning_rate = 5e-4;
   examples::CommonOptions common;
 };
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
 
@@ -311,7 +307,7 @@ struct Answer {
 
 std::vector<Answer> nearest(const cfm::DeepGate2<>& model, const Design& first,
                             const Design& second, double& seconds) {
-  const double start = now();
+  const examples::Stopwatch clock;
   const Tensor a = unit_rows(model(first.graph).function.value(), first.gates);
   const Tensor b = unit_rows(model(second.graph).function.value(), second.gates).transpose(0, 1);
   std::vector<Answer> out;
@@ -322,7 +318,7 @@ std::vector<Answer> nearest(const cfm::DeepGate2<>& model, const Design& first,
       out.push_back({second.gates[static_cast<std::size_t>(best.indices.data<std::int64_t>()[i])],
                      best.values.data<float>()[i]});
   }
-  seconds = now() - start;
+  seconds = clock.seconds();
   return out;
 }
 
@@ -420,7 +416,7 @@ cfm::DeepGate2<> trained_model(const cfm::DeepGate2<>& fresh, const Design& firs
     return cfm::load<cfm::DeepGate2<>>(o.load);
   }
   cfm::DeepGate2<> model = cfm::clone(fresh);
-  double start = now();
+  examples::Stopwatch clock;
   const std::vector<Batch> batches = training_batches({&first, &second}, o);
   Index nodes = 0, pairs = 0;
   for (const Batch& b : batches) {
@@ -428,11 +424,11 @@ cfm::DeepGate2<> trained_model(const cfm::DeepGate2<>& fresh, const Design& firs
     pairs += b.targets.function_distance.size();
   }
   std::printf("training: %s nodes in cones, %s pairs, labelled by simulation in %s s\n",
-              grouped(nodes).c_str(), grouped(pairs).c_str(), fixed(now() - start, 1).c_str());
-  start = now();
+              grouped(nodes).c_str(), grouped(pairs).c_str(), fixed(clock.seconds(), 1).c_str());
+  clock = {};
   const double loss = train(model, batches, o);
   std::printf("trained %s parameters in %s s, loss %s\n",
-              grouped(cfm::parameter_count(model)).c_str(), fixed(now() - start, 1).c_str(),
+              grouped(cfm::parameter_count(model)).c_str(), fixed(clock.seconds(), 1).c_str(),
               fixed(loss, 4).c_str());
   return model;
 }

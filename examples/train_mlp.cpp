@@ -1,7 +1,6 @@
 /// @file  Trains a small network to add: its data are simulated input and output bits of a ripple
 ///        adder, and it is asked about sums that it has not seen.
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -22,6 +21,7 @@
 
 #include "common/args.hpp"
 #include "common/progress.hpp"
+#include "common/stopwatch.hpp"
 #include "common/svg.hpp"
 #include "common/table.hpp"
 
@@ -126,7 +126,7 @@ std::vector<double> accuracies(const Network& model, const Samples& data) {
 
 void run(const Options& o) {
   if (o.bits < 1 || o.bits > 16) throw examples::UsageError("--bits: from 1 to 16");
-  const auto start = std::chrono::steady_clock::now();
+  const examples::Stopwatch clock;
   const cfm::Aig adder = cfm::ripple_adder(o.bits);
   const std::pair<Samples, Samples> samples = simulate_samples(adder, 64, o.common.seed);
   const Samples &seen = samples.first, &unseen = samples.second;
@@ -195,10 +195,8 @@ void run(const Options& o) {
     rows.push_back(std::move(row));
   }
   table.print();
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf("%lld steps, last loss %.5f, %.2f s, peak %s of tensors\n",
-              static_cast<long long>(result.step), result.loss, seconds,
+              static_cast<long long>(result.step), result.loss, clock.seconds(),
               examples::human_bytes(
                   static_cast<double>(cfm::BufferPool::instance().usage().peak)).c_str());
   if (!o.common.json.empty()) cfm::write_json(o.common.json, rows, {.indent = 2});

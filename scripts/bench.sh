@@ -30,9 +30,6 @@ if [ -n "$isa" ]; then
   export ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 LIBXSMM_TARGET=hsw
 fi
 
-# Large arrays in 2 MiB pages, which cfm asks for its tensors, for all sides.
-export GLIBC_TUNABLES=glibc.malloc.hugetlb=1
-
 python=${CFM_BENCH_PYTHON:-python3}
 can() { command -v "$python" >/dev/null && "$python" -c "import $1" 2>/dev/null; }
 torch="" ort=""

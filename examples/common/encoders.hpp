@@ -2,7 +2,6 @@
 /// @file  The published encoders by name: from a circuit to a vector for every gate.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -31,6 +30,8 @@
 #include <cfm/models/hoga.hpp>
 #include <cfm/models/mgvga.hpp>
 #include <cfm/models/polargate.hpp>
+
+#include "stopwatch.hpp"
 
 namespace examples {
 
@@ -76,10 +77,6 @@ struct Encoder {
 };
 
 namespace detail {
-
-inline double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // Hidden layers of transformers become four times as wide.
 template <class Config>
@@ -160,12 +157,12 @@ Encoder encoder(std::string name, std::string source, Prepare prepare, Run run) 
             const auto model = std::make_shared<const M>(load_model<M>(from));
             return LoadedEncoder{cfm::parameter_count(*model), [=](const Circuit& circuit) {
                                    Encoding out;
-                                   const double start = now();
+                                   Stopwatch clock;
                                    auto in = prepare(circuit);
-                                   const double prepared = now();
+                                   out.graph_seconds = clock.seconds();
+                                   clock = {};
                                    out.states = run(*model, in.graph);
-                                   out.seconds = now() - prepared;
-                                   out.graph_seconds = prepared - start;
+                                   out.seconds = clock.seconds();
                                    out.kinds = std::move(in.kinds);
                                    return out;
                                  }};

@@ -20,9 +20,11 @@ void transpose_tile(const View<const T, 2>& x, const View<T, 2>& out, Index r, I
     using Moved = std::conditional_t<sizeof(T) == 4, float, double>;
     const auto source = reinterpret_cast<const Moved*>(from);
     const auto target = reinterpret_cast<Moved*>(to);
-    if (room != nullptr) CFM_CALL(transpose_past)
-    (source, x.stride[0], target, out.stride[0], rows, cols, reinterpret_cast<Moved*>(room));
-    else CFM_CALL(transpose_block)(source, x.stride[0], target, out.stride[0], rows, cols);
+    if (room != nullptr)
+      CFM_CALL(transpose_past)
+      (source, x.stride[0], target, out.stride[0], rows, cols, reinterpret_cast<Moved*>(room));
+    else
+      CFM_CALL(transpose_block)(source, x.stride[0], target, out.stride[0], rows, cols);
   } else {
     for (Index i = 0; i < cols; ++i)
       for (Index j = 0; j < rows; ++j) to[i * out.stride[0] + j] = from[j * x.stride[0] + i];
