@@ -36,6 +36,29 @@ TEST_CASE("distance_loss: 0 where distances are those of the states up to scale,
   CHECK(report.passed);
 }
 
+TEST_CASE_TEMPLATE("distance_loss: what does not spread has no order, and breaks nothing", T, float,
+                   double) {
+  const Tensor pairs = Tensor::of<std::int64_t>({0, 0, 0, 1, 2, 3}).reshape({2, 3});
+  const Tensor states = Tensor::of<T>({1, 0, T(.3), 1, -1, T(.2), 1, 1}).reshape({4, 2});
+  const auto slopes = [&](const Tensor& x, const Tensor& distance) {
+    Tape tape;
+    const Var leaf = tape.leaf(x);
+    tape.backward(distance_loss(leaf, pairs, distance));
+    return tape.grad(leaf);
+  };
+  // The mean of three times 0.1 is not 0.1.
+  const Tensor level = Tensor::of<T>({T(.1), T(.1), T(.1)});
+  CHECK(distance_loss(states, pairs, level).item<T>() == 0);
+  test::check_rows(slopes(states, level), std::vector<double>(8, 0.0), 0);
+  // Collapsed states: no distance yet, and a gradient that is finite.
+  const Tensor collapsed = Tensor::full({4, 2}, 0.3, dtype_of<T>);
+  const Tensor distance = Tensor::of<T>({T(.9), T(.1), T(.4)});
+  CHECK(std::isfinite(distance_loss(collapsed, pairs, distance).item<T>()));
+  const Tensor grad = slopes(collapsed, distance);
+  for (const T g : std::as_const(grad).span<T>()) CHECK(std::isfinite(g));
+  test::check_rows(zero_normalise(level).value().to(DType::f64), {0, 0, 0}, 1e-7);
+}
+
 TEST_CASE("distance_order_accuracy: 1, 0, ties, and pairs that are too near to count") {
   const Tensor distance = Tensor::of<double>({0, 0.1, 0.12, 0.9, 1});
   const Tensor same = Tensor::of<double>({-5, -1, 0, 1, 7});
