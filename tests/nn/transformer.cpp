@@ -95,7 +95,7 @@ TEST_CASE("transformer: gradients through a stack") {
 }
 
 TEST_CASE("transformer: checkpointed layers change memory, not gradients") {
-  // Layers enough that what one of them needs while it runs (more with longer vectors) weighs little.
+  // So many layers that what one needs while it runs, more with longer vectors, weighs little.
   TransformerConfig config{.dim = 32, .heads = 4, .hidden = 64, .layers = 10, .dropout = 0.1};
   const TransformerEncoder<> plain(config, Rng(1));
   const TransformerDecoder<> plain_decoder(config, Rng(2));
