@@ -1,7 +1,8 @@
 /// @file  Level-wise GRU message passing and the encoders on it, against PyTorch.
 ///
 ///   CFM_BENCH_PEERS="python3 bench/levels_torch.py" levels [--quick] [--json FILE] [FILTER]
-///   levels --memory    one forward and backward, then the largest resident size so far
+///   levels --memory [again]    one forward and backward (gates computed again), then the largest
+///                              resident size so far
 ///
 /// Graphs and weights follow formulas that both sides know; values are compared before timing.
 
@@ -118,9 +119,11 @@ void compare_rows(const cfm::Tensor& ours, cfm::Json request, double tolerance) 
     }
 }
 
-void compare(const Run& run, bool train) {
-  compare_rows(train ? run.train(true) : run.infer(), run.problem.request(train),
-               train ? 1e-3 : 1e-5);
+void compare_sweep(const Run& run) {
+  compare_rows(run.infer(), run.problem.request(false), 1e-5);
+}
+void compare_gradients(const Run& run, bool keeps) {
+  compare_rows(run.train(keeps), run.problem.request(true), 1e-3);
 }
 
 // Circuits of 500 nodes, ANDs and NOTs in turn, as one batch.
@@ -192,7 +195,7 @@ void races(cfm::bench::Races& races) {
     const std::string name = attention ? "level gru attn" : "level gru sum";
     races.add({.workload = name, .shape = "forward", .flops = forward}, [&](auto& race) {
       const auto run = std::make_shared<Run>(p);
-      compare(*run, false);
+      compare_sweep(*run);
       race.ours([run] { run->infer(); });
       add_remotes(race, p.request(false));
     });
@@ -200,7 +203,7 @@ void races(cfm::bench::Races& races) {
       const char* const shape = keeps ? "forward+backward" : "forward+backward, gates again";
       races.add({.workload = name, .shape = shape, .flops = 3 * forward}, [&](auto& race) {
         const auto run = std::make_shared<Run>(p);
-        compare(*run, true);
+        compare_gradients(*run, keeps);
         race.ours([run, keeps] { run->train(keeps); });
         add_remotes(race, p.request(true));
       });

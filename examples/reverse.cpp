@@ -173,9 +173,10 @@ void run(const Options& o) {
     for (cfm::Index i = 0; i < o.digits; ++i) out += std::to_string(ids(0, first + i));
     return out;
   };
+  const double seconds = clock.seconds();
   std::printf("%s -> %s; %lld of %lld sequences right, %.1f s\n", text(want, 0).c_str(),
               text(got, 0).c_str(), static_cast<long long>(right), static_cast<long long>(tests),
-              clock.seconds());
+              seconds);
   if (!o.save.empty()) cfm::save(model, o.save);
   if (!o.common.json.empty()) {
     cfm::Json row;
@@ -183,7 +184,7 @@ void run(const Options& o) {
     row.set("steps", o.steps);
     row.set("right", right);
     row.set("of", tests);
-    row.set("seconds", clock.seconds());
+    row.set("seconds", seconds);
     cfm::write_json(o.common.json, row, {.indent = 2});
   }
 }

@@ -22,23 +22,31 @@ TEST_CASE_TEMPLATE("transpose: every shape around the tile, nothing written outs
 
 TEST_CASE_TEMPLATE("transpose: past the caches, wherever in a line the result begins", T, float,
                    double) {
-  // Rows of a result begin alike if there are whole lines of them.
-  const Index rows = 4096, cols = (Index{1} << 25) / (4096 * Index{sizeof(T)}) + 3;
-  Tensor x = Tensor::empty({rows, cols}, dtype_of<T>),
-         y = Tensor::empty({rows * cols + 64}, dtype_of<T>);
-  T* const from = x.data<T>();
-  for (Index i = 0; i < x.size(); ++i) from[i] = static_cast<T>(i % 100'003);
-  for (Index at : {0, 1, 4, 13}) {
-    CAPTURE(at);
+  // Rows of a result of whole lines, of whole vectors but not lines, of neither, and padded ones.
+  struct Case {
+    Index rows, padding, at;
+  };
+  for (const Case& c : {Case{4096, 0, 0}, Case{4096, 0, 1}, Case{4096, 0, 13}, Case{4100, 0, 0},
+                        Case{4095, 0, 4}, Case{4090, 6, 1}}) {
+    CAPTURE(c.rows);
+    CAPTURE(c.at);
+    const Index rows = c.rows, cols = (Index{1} << 25) / (4090 * Index{sizeof(T)}) + 3;
+    const Index stride = rows + c.padding;
+    Tensor x = Tensor::empty({rows, cols}, dtype_of<T>);
+    Tensor y = Tensor::full({stride * cols + 64}, -1.0, dtype_of<T>);
+    T* const from = x.data<T>();
+    for (Index i = 0; i < x.size(); ++i) from[i] = static_cast<T>(i % 100'003);
     T* const to = y.data<T>();
-    std::fill(to, to + y.size(), T(-1));
-    transpose(matrix_view(std::as_const(from), rows, cols), matrix_view(to + at, cols, rows));
+    View<T, 2> out = matrix_view(to + c.at, cols, rows);
+    out.stride[0] = stride;
+    transpose(matrix_view(std::as_const(from), rows, cols), out);
     Index wrong = 0;
-    for (Index c = 0; c < cols; ++c)
-      for (Index r = 0; r < rows; ++r) wrong += to[at + c * rows + r] != from[r * cols + c];
+    for (Index k = 0; k < y.size(); ++k) {
+      const Index at = k - c.at, row = at < 0 ? cols : at / stride, r = at < 0 ? 0 : at % stride;
+      const bool inside = row < cols && r < rows;
+      wrong += to[k] != (inside ? from[r * cols + row] : T(-1));
+    }
     CHECK(wrong == 0);
-    CHECK(std::all_of(to, to + at, [](T v) { return v == T(-1); }));
-    CHECK(std::all_of(to + at + rows * cols, to + y.size(), [](T v) { return v == T(-1); }));
   }
 }
 

@@ -50,13 +50,31 @@ TEST_CASE_TEMPLATE("distance_loss: what does not spread has no order, and breaks
   const Tensor level = Tensor::of<T>({T(.1), T(.1), T(.1)});
   CHECK(distance_loss(states, pairs, level).item<T>() == 0);
   test::check_rows(slopes(states, level), std::vector<double>(8, 0.0), 0);
-  // Collapsed states: no distance yet, and a gradient that is finite.
-  const Tensor collapsed = Tensor::full({4, 2}, 0.3, dtype_of<T>);
+  // Collapsed states: rounding alone tells their directions apart, and no gradient explodes.
   const Tensor distance = Tensor::of<T>({T(.9), T(.1), T(.4)});
-  CHECK(std::isfinite(distance_loss(collapsed, pairs, distance).item<T>()));
-  const Tensor grad = slopes(collapsed, distance);
-  for (const T g : std::as_const(grad).span<T>()) CHECK(std::isfinite(g));
+  Tensor collapsed = Tensor::empty({4, 2}, dtype_of<T>);
+  const auto rows = collapsed.view<T, 2>();
+  const T lengths[] = {T(.3), T(.7), T(1.1), T(1.9)};
+  for (Index r = 0; r < 4; ++r)
+    for (Index c = 0; c < 2; ++c) rows(r, c) = lengths[r] * (c == 0 ? T(.6) : T(.77));
+  for (const Tensor& states : {collapsed, Tensor::full({4, 2}, 0.3, dtype_of<T>)}) {
+    CHECK(std::isfinite(distance_loss(states, pairs, distance).item<T>()));
+    const Tensor grad = slopes(states, distance);
+    for (const T g : std::as_const(grad).span<T>()) CHECK(std::abs(g) < 10);
+  }
   test::check_rows(zero_normalise(level).value().to(DType::f64), {0, 0, 0}, 1e-7);
+}
+
+TEST_CASE("distance_loss: what does not fit is reported, equal distances or not") {
+  const Tensor a = Tensor::full({3, 2}, 1.0, DType::f32);
+  for (const Tensor& distance :
+       {Tensor::of<float>({.5f, .5f}), Tensor::of<float>({.5f, .5f, .5f, .5f}),
+        Tensor::empty({0}, DType::f32)})
+    CHECK(test::error_of<ShapeError>([&] { distance_loss(Var(a), Var(a), distance); })
+              .starts_with("distance_loss: needs a distance for each of two pairs or more"));
+  const Tensor one = Tensor::full({1, 2}, 1.0, DType::f32), label = Tensor::of<float>({.5f});
+  CHECK(test::error_of<ShapeError>([&] { distance_loss(Var(one), Var(one), label); })
+            .starts_with("distance_loss: needs a distance for each of two pairs or more"));
 }
 
 TEST_CASE("distance_order_accuracy: 1, 0, ties, and pairs that are too near to count") {

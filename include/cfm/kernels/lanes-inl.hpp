@@ -6,9 +6,9 @@
 #include <cfm/core/dtype.hpp>
 #include <cfm/kernels/dispatch.hpp>
 
-// Behind the parameters of a lambda that each_vector or fold_row calls: compiled for the target of
-// its body, and always inlined. GCC sees up to five calls and leaves it out of line, which is a call
-// for each vector (a sum over everything: 6 GB/s instead of 13).
+// Behind the parameters of a lambda that runs once a vector: compiled for the target of its body,
+// and always inlined. GCC sees up to five places that call it and leaves it out of line, which is a
+// call for each vector (a sum over everything: 6 GB/s instead of 13).
 #define CFM_LANES HWY_ATTR __attribute__((always_inline))
 #endif
 

@@ -98,7 +98,7 @@ inline void normalize_row_back(const T* dy, const T* x, const T* gain, T* dx, In
   const Index lanes = static_cast<Index>(hn::Lanes(d));
   const auto shift = hn::Set(d, mean), factor = hn::Set(d, scale), one = hn::Set(d, T{1});
   auto a0 = hn::Zero(d), a1 = a0, l0 = a0, l1 = a0;
-  const auto add_up = [&](Index i, Index count, auto& along, auto& level) HWY_ATTR {
+  const auto add_up = [&](Index i, Index count, auto& along, auto& level) CFM_LANES {
     const auto v = hn::Mul(hn::Sub(load_some(d, x + i, count), shift), factor);
     const auto g = hn::Mul(load_some(d, dy + i, count), load_or(d, gain, i, count, one));
     along = hn::MulAdd(g, v, along);  // g is 0 in lanes that are not there
@@ -156,7 +156,7 @@ template <class T>
 inline void column_moments(const T* x, Index x_row, Index rows, const T* shift, T* sums, T* squares,
                            Index n) {
   const hn::ScalableTag<T> d;
-  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) HWY_ATTR {
+  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) CFM_LANES {
     const auto m = load_some(d, shift + c, count);
     auto s = load_some(d, sums + c, count), q = load_some(d, squares + c, count);
     for (Index r = begin; r < end; ++r) {
@@ -189,7 +189,7 @@ template <class T>
 inline void column_grads(const T* dy, Index dy_row, const T* x, Index x_row, Index rows,
                          const T* mean, const T* scale, T* dgain, T* dbias, Index n) {
   const hn::ScalableTag<T> d;
-  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) HWY_ATTR {
+  by_four_rows<T>(rows, n, [&](Index begin, Index end, Index c, Index count) CFM_LANES {
     const auto m = load_some(d, mean + c, count), f = load_some(d, scale + c, count);
     auto sg = load_some(d, dgain + c, count), sb = load_some(d, dbias + c, count);
     for (Index r = begin; r < end; ++r) {

@@ -53,23 +53,20 @@ namespace isa_detail {
 
 inline double number(const Tensor& x) { return x.to(DType::f64).item<double>(); }
 
-// Whether elements differ by more than the rounding of their mean: variance > (8 eps mean)^2.
-inline bool spreads(const Tensor& variance, const Tensor& mean) {
-  const double epsilon = variance.dtype() == DType::f64 ? 0x1p-52 : 0x1p-23;
-  const double rounding = 8 * epsilon * std::abs(number(mean));
-  return !(number(variance) <= rounding * rounding);  // NaN stays
-}
-
 }  // namespace isa_detail
 
-/// (x - mean) / deviation over all elements, with the unbiased deviation; x - mean where all
-/// elements are equal.
+/// (x - mean) / deviation over all elements, with the unbiased deviation. Where elements differ by
+/// no more than rounding, of numbers as large as their mean or as `scale`, x - mean.
 /// Errors:  ShapeError if there are fewer than two elements.
-inline Var zero_normalise(const Var& x) {
+inline Var zero_normalise(const Var& x, double scale = 0) {
   CFM_CHECK(x.size() >= 2, "zero_normalise: needs two elements or more", x);
   const Var middle = mean(x), centred = x - middle;
   const Var variance = sum(square(centred)) / static_cast<double>(x.size() - 1);
-  return isa_detail::spreads(variance.value(), middle.value()) ? centred / sqrt(variance) : centred;
+  const double epsilon = x.dtype() == DType::f64 ? 0x1p-52 : 0x1p-23;
+  const double rounding =
+      8 * epsilon * std::max(scale, std::abs(isa_detail::number(middle.value())));
+  const bool alike = isa_detail::number(variance.value()) <= rounding * rounding;  // not if NaN
+  return alike ? centred : centred / sqrt(variance);
 }
 
 /// a . b / (|a| |b|) along the last dimension, each norm at least epsilon.
@@ -86,13 +83,16 @@ inline Var cosine_similarity(const Var& a, const Var& b, double epsilon = 1e-8) 
 /// one distance have no order: the loss is 0 then, and so are its gradients. (The public code
 /// divides by zero there, and one such batch makes every weight NaN.)
 /// Shapes:  a, b [pairs, width], distance [pairs].
+/// Errors:  ShapeError if there are fewer than two pairs or not as many distances.
 /// Source:  Z. Shi et al., "DeepGate2", ICCAD 2023, eq. (8), in the form of its public code.
 inline Var distance_loss(const Var& a, const Var& b, const Tensor& distance) {
   const Var embedded = 1.0 - cosine_similarity(a, b);
+  CFM_CHECK(embedded.shape() == distance.shape() && distance.size() >= 2,
+            "distance_loss: needs a distance for each of two pairs or more", embedded, distance);
   const Tensor wanted = distance.to(a.dtype());
   const double most = isa_detail::number(max(wanted)), least = isa_detail::number(min(wanted));
   if (most == least) return sum(embedded) * 0.0;
-  return l1_loss(zero_normalise(embedded), zero_normalise(wanted));
+  return l1_loss(zero_normalise(embedded, 1), zero_normalise(wanted));
 }
 
 /// The same for pairs of rows of one matrix of states.
