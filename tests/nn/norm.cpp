@@ -27,12 +27,12 @@ double variance_of(const Tensor& t) {
   return sum / static_cast<double>(t.size());
 }
 
-const Init wide(Rng(1), DType::f64);
+const Init in_double(Rng(1), DType::f64);
 
 }  // namespace
 
 TEST_CASE("layer norm: each row gets mean 0 and variance 1, over one or more dimensions") {
-  const LayerNorm one(6, wide), two(Shape{3, 6}, wide);
+  const LayerNorm one(6, in_double), two(Shape{3, 6}, in_double);
   const Tensor x = noise({2, 3, 6}, 4);
   const Tensor y = one(x).value(), z = two(x).value();
   CHECK(z.shape() == x.shape());
@@ -50,16 +50,16 @@ TEST_CASE("norms: gradients by input, weight and bias") {
   const auto check = [](const auto& model, const Tensor& x, bool training = false) {
     check_module(model, x, [](const auto& m, const Var& v) { return m(v); }, training);
   };
-  check(LayerNorm(5, wide), noise({3, 5}, 1));
-  check(LayerNorm(Shape{2, 3}, wide), noise({2, 2, 3}, 1));
-  check(RmsNorm(5, wide), noise({3, 5}, 2));
-  check(GroupNorm(2, 4, wide), noise({2, 4, 3}, 3));
-  check(BatchNorm1d(3, wide), noise({6, 3}, 4));
-  check(BatchNorm1d(3, wide), noise({6, 3}, 4), true);
+  check(LayerNorm(5, in_double), noise({3, 5}, 1));
+  check(LayerNorm(Shape{2, 3}, in_double), noise({2, 2, 3}, 1));
+  check(RmsNorm(5, in_double), noise({3, 5}, 2));
+  check(GroupNorm(2, 4, in_double), noise({2, 4, 3}, 3));
+  check(BatchNorm1d(3, in_double), noise({6, 3}, 4));
+  check(BatchNorm1d(3, in_double), noise({6, 3}, 4), true);
 }
 
 TEST_CASE("rms norm: scaling the input changes nothing") {
-  const RmsNorm norm(8, wide, 0);
+  const RmsNorm norm(8, in_double, 0);
   const Tensor x = noise({3, 8}, 5);
   Tensor scaled = x.clone();
   for (double& v : scaled.span<double>()) v *= 16;
@@ -69,7 +69,7 @@ TEST_CASE("rms norm: scaling the input changes nothing") {
 }
 
 TEST_CASE("batch norm: statistics move on commit, not before, and evaluation uses them") {
-  BatchNorm1d norm(2, wide, {.momentum = 0.25});
+  BatchNorm1d norm(2, in_double, {.momentum = 0.25});
   const Tensor x = noise({10, 2}, 6);
   {
     Tape tape({.training = true});
