@@ -57,9 +57,9 @@ TEST_CASE_TEMPLATE("distance_loss: what does not spread has no order, and breaks
   const T lengths[] = {T(.3), T(.7), T(1.1), T(1.9)};
   for (Index r = 0; r < 4; ++r)
     for (Index c = 0; c < 2; ++c) rows(r, c) = lengths[r] * (c == 0 ? T(.6) : T(.77));
-  for (const Tensor& states : {collapsed, Tensor::full({4, 2}, 0.3, dtype_of<T>)}) {
-    CHECK(std::isfinite(distance_loss(states, pairs, distance).item<T>()));
-    const Tensor grad = slopes(states, distance);
+  for (const Tensor& x : {collapsed, Tensor::full({4, 2}, 0.3, dtype_of<T>)}) {
+    CHECK(std::isfinite(distance_loss(x, pairs, distance).item<T>()));
+    const Tensor grad = slopes(x, distance);
     for (const T g : std::as_const(grad).span<T>()) CHECK(std::abs(g) < 10);
   }
   test::check_rows(zero_normalise(level).value().to(DType::f64), {0, 0, 0}, 1e-7);
