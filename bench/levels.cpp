@@ -150,15 +150,20 @@ struct Circuits {
     }
     const Index all = count * nodes;
     graph = cfm::deepgate2_graph(cfm::Graph::from_edges(all, from, to), kinds, circuits);
-    structure = formula(all, width, 1);
-    function = formula(all, width, 2);
+    // As the model starts: structure at the inputs, and one function vector for all.
+    structure = cfm::Tensor::zeros({all, width});
+    const cfm::Tensor rows = formula(inputs, width, 1);
+    for (Index c = 0; c < count; ++c)
+      structure.slice(0, c * nodes, c * nodes + inputs).copy_from(rows);
+    function = formula(1, width, 2).expand({all, width});
     Index seed = 100;
     cfm::for_each_parameter(model, [&](std::string_view, cfm::Parameter& p) {
       const Index columns = p.value.size(-1);
       p.value = formula(p.value.size() / columns, columns, seed++).reshape(p.value.shape());
     });
     const double h = static_cast<double>(width), gates = static_cast<double>(all - count * inputs);
-    flops = gates / 2 * (2 * 12 * h * h + 6 * h * h + 2 * 12 * h * h);
+    // Products with messages; those with first states are one a kind.
+    flops = gates / 2 * (2 * 6 * h * h + 6 * h * h + 2 * 6 * h * h);
   }
 
   cfm::Tensor infer() const {

@@ -156,7 +156,11 @@ class DeepGate2(torch.nn.Module):
         with torch.no_grad():
             for seed, p in enumerate([p for m in [*self.aggr, *self.update] for p in m.parameters()]):
                 p.copy_(formula(p.numel() // p.shape[-1], p.shape[-1], 100 + seed).reshape(p.shape))
-        self.hs, self.hf = formula(count * size, h, 1), formula(count * size, h, 2)
+        # As the model starts: structure at the inputs, and one function vector for all.
+        self.hs = torch.zeros(count, size, h)
+        self.hs[:, :inputs] = formula(inputs, h, 1)
+        self.hs = self.hs.reshape(count * size, h)
+        self.hf = formula(1, h, 2).expand(count * size, h)
 
     def run(self):
         and_s, not_s, and_f, not_f = self.aggr

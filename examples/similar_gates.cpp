@@ -1,9 +1,9 @@
 /// @file  Finds gates of a second version of a design that compute what gates of the first do.
 ///
-/// DeepGate2 gives every gate of both versions a vector of its function; candidates are nearest by
-/// cosine, and simulation checks them. The model learns from cones of the two versions, always of
-/// one version at a time: no pair of gates across them is ever trained on. Without files, a ripple
-/// and a lookahead adder are compared.
+/// DeepGate2 gives every gate of both versions a vector of its function; the nearest few by cosine
+/// are candidates, and simulation says which of them are equal. The model learns from cones of the
+/// two versions, always of one version at a time: no pair of gates across them is ever trained on.
+/// Without files, a ripple and a lookahead adder are compared.
 
 #include <cmath>
 #include <filesystem>
@@ -41,8 +41,9 @@ using examples::grouped;
 
 struct Options {
   std::string first, second, load, save, picture = "out/similar_gates.svg";
-  Index cones = 200, epochs = 10, batch = 10, pairs = 200, width = 64, patterns = 16384, show = 12;
-  double learning_rate = 5e-4;
+  Index cones = 200, epochs = 60, batch = 10, pairs = 200, width = 64, patterns = 16384, show = 12;
+  Index candidates = 8;
+  double learning_rate = 2e-3;
   examples::CommonOptions common;
 };
 
@@ -299,24 +300,31 @@ Tensor unit_rows(const Tensor& states, const std::vector<std::int32_t>& nodes) {
   return out;
 }
 
-/// The gate of the second version that is nearest to each gate of the first.
-struct Answer {
+/// A gate of the second version, and how near it is to one of the first.
+struct Candidate {
   std::int32_t node = 0;
   double cosine = 0;
 };
+using Answer = std::vector<Candidate>;  // the nearest first
 
+/// The k gates of the second version that are nearest to each gate of the first.
 std::vector<Answer> nearest(const cfm::DeepGate2<>& model, const Design& first,
-                            const Design& second, double& seconds) {
+                            const Design& second, Index k, double& seconds) {
   const examples::Stopwatch clock;
   const Tensor a = unit_rows(model(first.graph).function.value(), first.gates);
   const Tensor b = unit_rows(model(second.graph).function.value(), second.gates).transpose(0, 1);
+  k = std::min(k, std::ssize(second.gates));
   std::vector<Answer> out;
   for (Index begin = 0; begin < a.size(0); begin += 512) {
     const cfm::Ordered best =
-        cfm::top_k(cfm::matmul(a.slice(0, begin, std::min(a.size(0), begin + 512)), b), 1);
-    for (Index i = 0; i < best.values.size(0); ++i)
-      out.push_back({second.gates[static_cast<std::size_t>(best.indices.data<std::int64_t>()[i])],
-                     best.values.data<float>()[i]});
+        cfm::top_k(cfm::matmul(a.slice(0, begin, std::min(a.size(0), begin + 512)), b), k);
+    for (Index i = 0; i < best.values.size(0); ++i) {
+      Answer& answer = out.emplace_back();
+      for (Index j = i * k; j < (i + 1) * k; ++j)
+        answer.push_back(
+            {second.gates[static_cast<std::size_t>(best.indices.data<std::int64_t>()[j])],
+             best.values.data<float>()[j]});
+    }
   }
   seconds = clock.seconds();
   return out;
@@ -342,67 +350,92 @@ struct Precision {
   double of_rebuilt() const { return share(rebuilt, rebuilt_gates); }
 };
 
-bool right(const Question& q, const Answer& a) {
-  return std::find(q.equal.begin(), q.equal.end(), a.node) != q.equal.end();
+/// The place of the first of k candidates that simulation confirms, or k.
+std::size_t confirmed(const Question& q, const Answer& a, std::size_t k) {
+  k = std::min(k, a.size());
+  for (std::size_t i = 0; i < k; ++i)
+    if (std::find(q.equal.begin(), q.equal.end(), a[i].node) != q.equal.end()) return i;
+  return k;
 }
 
-Precision precision_of(const std::vector<Question>& questions, const std::vector<Answer>& answers) {
+Precision precision_of(const std::vector<Question>& questions, const std::vector<Answer>& answers,
+                       std::size_t k) {
   Precision out;
   for (std::size_t i = 0; i < questions.size(); ++i)
-    out.add(questions[i], right(questions[i], answers[i]) ? 1 : 0);
+    out.add(questions[i],
+            confirmed(questions[i], answers[i], k) < std::min(k, answers[i].size()) ? 1 : 0);
   return out;
 }
 
-/// Any gate, drawn uniformly: what is expected.
-Precision random_choice(const std::vector<Question>& questions, const Design& second) {
+/// How likely one of k gates out of `total` is one of `equal`.
+double drawn(double equal, double total, double k) {
+  double none = 1;
+  for (double i = 0; i < std::min(k, total); ++i)
+    none *= std::max(0.0, total - equal - i) / (total - i);
+  return 1 - none;
+}
+
+/// Any k gates, drawn uniformly: what is expected.
+Precision random_choice(const std::vector<Question>& questions, const Design& second, double k) {
   Precision out;
   for (const Question& q : questions)
-    out.add(q, static_cast<double>(q.equal.size()) / static_cast<double>(second.gates.size()));
+    out.add(q, drawn(static_cast<double>(q.equal.size()), static_cast<double>(second.gates.size()),
+                     k));
   return out;
 }
 
-/// The gate of the nearest probability of ones, each version simulated under patterns of its own;
-/// among equally near ones any: what is expected.
+/// The k gates of the nearest probabilities of ones, each version simulated under patterns of its
+/// own; among equally near ones any: what is expected.
 Precision by_probability(const std::vector<Question>& questions, const Design& first,
-                         const Design& second) {
+                         const Design& second, std::size_t k) {
   std::vector<double> sorted;
   const auto of = [&](std::int32_t v) { return second.probability[at(v)]; };
   for (const std::int32_t v : second.gates) sorted.push_back(of(v));
-  std::sort(sorted.begin(), sorted.end());
   Precision out;
   for (const Question& q : questions) {
     const double p = first.probability[at(q.node)];
-    const auto above = std::lower_bound(sorted.begin(), sorted.end(), p);
-    double gap = above == sorted.end() ? 2 : *above - p;
-    if (above != sorted.begin()) gap = std::min(gap, p - *std::prev(above));
-    gap += 1e-9;  // rounding
-    const auto near = std::upper_bound(above, sorted.end(), p + gap) -
-                      std::lower_bound(sorted.begin(), above, p - gap);
+    std::vector<double> gaps;
+    for (const double x : sorted) gaps.push_back(std::abs(x - p));
+    const auto last = gaps.begin() + static_cast<std::ptrdiff_t>(std::min(k, gaps.size())) - 1;
+    std::nth_element(gaps.begin(), last, gaps.end());
+    // Nearer than the last are in, with those as near as it the rest of the k is filled.
+    const double gap = *last, rounding = 1e-9;
+    const auto within = [&](double most) {
+      return std::count_if(sorted.begin(), sorted.end(),
+                           [&](double x) { return std::abs(x - p) <= most; });
+    };
+    const auto inside = within(gap - rounding), as_near = within(gap + rounding) - inside;
     double equal = 0;
-    for (const std::int32_t v : q.equal) equal += std::abs(of(v) - p) <= gap ? 1 : 0;
-    out.add(q, equal / static_cast<double>(near));
+    bool certain = false;
+    for (const std::int32_t v : q.equal) {
+      certain |= std::abs(of(v) - p) <= gap - rounding;
+      equal += std::abs(of(v) - p) <= gap + rounding ? 1 : 0;
+    }
+    out.add(q, certain ? 1
+                       : drawn(equal, static_cast<double>(as_near),
+                               static_cast<double>(k) - static_cast<double>(inside)));
   }
   return out;
 }
 
-/// The places of gates that are not built alike, most certain answer first.
+/// The places of gates that are not built alike, most certain first candidate first.
 std::vector<std::size_t> by_certainty(const std::vector<Question>& questions,
                                       const std::vector<Answer>& answers) {
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < questions.size(); ++i)
     if (!questions[i].same_structure) out.push_back(i);
   std::stable_sort(out.begin(), out.end(), [&](std::size_t a, std::size_t b) {
-    return answers[a].cosine > answers[b].cosine;
+    return answers[a][0].cosine > answers[b][0].cosine;
   });
   return out;
 }
 
 examples::Series curve(std::string name, const std::vector<Question>& questions,
-                       const std::vector<Answer>& answers) {
+                       const std::vector<Answer>& answers, std::size_t k) {
   examples::Series out{.name = std::move(name), .points = {}};
   double good = 0, count = 0;
   for (const std::size_t i : by_certainty(questions, answers)) {
-    good += right(questions[i], answers[i]) ? 1 : 0;
+    good += confirmed(questions[i], answers[i], k) < k ? 1 : 0;
     count += 1;
     out.points.emplace_back(count, 100 * good / count);
   }
@@ -485,29 +518,42 @@ void run(const Options& o) {
     std::printf("wrote %s\n", o.save.c_str());
   }
   double seconds = 0, ignored = 0;
-  const std::vector<Answer> untrained = nearest(fresh, first, second, ignored);
-  const std::vector<Answer> answers = nearest(model, first, second, seconds);
+  const std::vector<Answer> untrained = nearest(fresh, first, second, o.candidates, ignored);
+  const std::vector<Answer> answers = nearest(model, first, second, o.candidates, seconds);
+  const std::size_t k = answers[0].size();
   std::printf("both versions encoded and matched in %s ms\n", fixed(1e3 * seconds, 1).c_str());
 
   cfm::Json rows{cfm::Json::Array{}};
-  examples::Table methods({"precision at 1 (%)", "all gates", "not built alike"});
-  const auto method = [&](const std::string& name, const Precision& p) {
-    methods.add({name, p.gates == 0 ? "-" : fixed(100 * p.of_all(), 1),
-                 p.rebuilt_gates == 0 ? "-" : fixed(100 * p.of_rebuilt(), 1)});
+  const std::string among = cfm::concat("among ", k);
+  examples::Table methods(
+      {"an equal gate is (%)", "the nearest", among, "not built alike: the nearest", among});
+  const auto method = [&](const std::string& name, const Precision& one, const Precision& some) {
+    const auto percent = [](std::size_t gates, double part) {
+      return gates == 0 ? std::string("-") : fixed(100 * part, 1);
+    };
+    methods.add({name, percent(one.gates, one.of_all()), percent(some.gates, some.of_all()),
+                 percent(one.rebuilt_gates, one.of_rebuilt()),
+                 percent(some.rebuilt_gates, some.of_rebuilt())});
     cfm::Json row;
     row.set("row", "method");
     row.set("name", name);
-    row.set("gates", p.gates);
-    row.set("precision", p.of_all());
-    row.set("rebuilt_gates", p.rebuilt_gates);
-    row.set("rebuilt_precision", p.of_rebuilt());
+    row.set("candidates", k);
+    row.set("gates", one.gates);
+    row.set("precision", one.of_all());
+    row.set("found", some.of_all());
+    row.set("rebuilt_gates", one.rebuilt_gates);
+    row.set("rebuilt_precision", one.of_rebuilt());
+    row.set("rebuilt_found", some.of_rebuilt());
     rows.push_back(std::move(row));
   };
-  const Precision trained = precision_of(questions, answers);
-  method("random choice", random_choice(questions, second));
-  method("simulated probability", by_probability(questions, first, second));
-  method("DeepGate2, random weights", precision_of(questions, untrained));
-  method("DeepGate2, trained", trained);
+  const Precision trained = precision_of(questions, answers, k);
+  method("random choice", random_choice(questions, second, 1),
+         random_choice(questions, second, static_cast<double>(k)));
+  method("simulated probability", by_probability(questions, first, second, 1),
+         by_probability(questions, first, second, k));
+  method("DeepGate2, random weights", precision_of(questions, untrained, 1),
+         precision_of(questions, untrained, k));
+  method("DeepGate2, trained", precision_of(questions, answers, 1), trained);
   std::printf("\n");
   methods.print();
   std::printf(
@@ -517,40 +563,47 @@ void run(const Options& o) {
       second.name.c_str(), trained.rebuilt_gates);
 
   examples::Table table(
-      {first.name, "level", second.name, "level", "cosine", "differ %", "simulation"});
+      {first.name, "level", second.name, "level", "cosine", "place", "simulation"});
   table.align_left(2).align_left(6);
   Index shown = 0;
+  std::size_t found = 0, asked = 0;
   for (const std::size_t i : by_certainty(questions, answers)) {
-    const std::int32_t a = questions[i].node, b = answers[i].node;
-    const bool equal = right(questions[i], answers[i]);
-    const double differ = first.distance(a, second, b);
-    if (shown++ < o.show)
-      table.add({first.gate(a), std::to_string(first.level[at(a)]), second.gate(b),
-                 std::to_string(second.level[at(b)]), fixed(answers[i].cosine, 4),
-                 fixed(100 * differ, 2),
-                 equal                        ? "equal"
-                 : questions[i].equal.empty() ? "has no equal"
-                                              : "wrong"});
-    cfm::Json row;
-    row.set("row", "candidate");
-    row.set("first", a);
-    row.set("second", b);
-    row.set("cosine", answers[i].cosine);
-    row.set("differ", differ);
-    row.set("equals", questions[i].equal.size());
-    row.set("right", equal);
-    rows.push_back(std::move(row));
+    const std::int32_t a = questions[i].node;
+    const std::size_t place = confirmed(questions[i], answers[i], k);
+    ++asked;
+    found += place < k;
+    if (place < k && shown++ < o.show) {
+      const Candidate& b = answers[i][place];
+      table.add({first.gate(a), std::to_string(first.level[at(a)]), second.gate(b.node),
+                 std::to_string(second.level[at(b.node)]), fixed(b.cosine, 4),
+                 std::to_string(place + 1), "equal"});
+    }
+    for (std::size_t j = 0; j < k; ++j) {
+      const Candidate& b = answers[i][j];
+      cfm::Json row;
+      row.set("row", "candidate");
+      row.set("first", a);
+      row.set("second", b.node);
+      row.set("place", j + 1);
+      row.set("cosine", b.cosine);
+      row.set("differ", first.distance(a, second, b.node));
+      row.set("equals", questions[i].equal.size());
+      row.set("right", j == place || confirmed(questions[i], {b}, 1) == 0);
+      rows.push_back(std::move(row));
+    }
   }
-  std::printf("\nBest candidates among gates that are not built alike\n\n");
+  std::printf("\nNot built alike: simulation confirmed a candidate for %zu of %zu gates%s\n\n", found,
+              asked, found > static_cast<std::size_t>(o.show) ? ", among them" : "");
   table.print();
   if (!o.picture.empty() && shown > 0) {
     const std::filesystem::path path(o.picture);
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
     examples::chart(
-        {curve("trained", questions, answers), curve("random weights", questions, untrained)},
+        {curve("trained", questions, answers, k),
+         curve("random weights", questions, untrained, k)},
         {.title = "Gates of " + first.name + " not built alike in " + second.name,
-         .x_label = "candidates listed, highest cosine first",
-         .y_label = "% of them equal by simulation"})
+         .x_label = "gates, highest cosine first",
+         .y_label = cfm::concat("% with an equal among their ", k, " candidates")})
         .save(path);
     std::printf("\nwrote %s\n", o.picture.c_str());
   }
@@ -572,19 +625,21 @@ int main(int argc, char** argv) {
       .add_positional(o.second, "SECOND", "the other version: the same inputs in the same order")
       .add("cones", o.cones, "N", "to train on, half of each version (default 200)")
       .add("pairs", o.pairs, "N", "of gates, in a cone, twice (default 200)")
-      .add("epochs", o.epochs, "N", "passes over the cones (default 10)")
+      .add("epochs", o.epochs, "N", "passes over the cones (default 60)")
       .add("batch", o.batch, "N", "cones a step (default 10)")
       .add("width", o.width, "N", "of the vectors of a gate (default 64)")
-      .add("learning-rate", o.learning_rate, "X", "at first, falling to 0 (default 0.0005)")
+      .add("learning-rate", o.learning_rate, "X", "at first, falling to 0 (default 0.002)")
       .add("patterns", o.patterns, "N", "random patterns of the check (default 16384)")
-      .add("show", o.show, "N", "candidates to print (default 12)")
+      .add("candidates", o.candidates, "N", "gates to check for each (default 8)")
+      .add("show", o.show, "N", "confirmed pairs to print (default 12)")
       .add("save", o.save, "FILE", "write the model as safetensors")
       .add("load", o.load, "FILE", "read a model that --save wrote, instead of training")
       .add("picture", o.picture, "FILE", "SVG to write (default out/similar_gates.svg)")
       .add_common(o.common);
   return examples::run(args, argc, argv, [&] {
-    if (o.cones < 1 || o.epochs < 1 || o.batch < 1 || o.width < 1 || o.patterns < 1 || o.pairs < 1)
-      throw examples::UsageError("numbers must be at least 1");
+    for (const Index n :
+         {o.cones, o.epochs, o.batch, o.width, o.patterns, o.pairs, o.candidates})
+      if (n < 1) throw examples::UsageError("numbers must be at least 1");
     if (o.first.empty() != o.second.empty())
       throw examples::UsageError("needs two circuits, or none");
     examples::on_threads(o.common, [&] { run(o); });

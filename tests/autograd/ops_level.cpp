@@ -13,12 +13,16 @@ using namespace cfm;
 
 namespace {
 
+// What old states are: any, one row for all nodes, or one row for all that are updated.
+enum class LevelStart { any, row, common };
+
 struct LevelCase {
   Index hidden = 4, side = 0, extra = 0, edge = 0;
   bool attention = true;
   SweepDirection direction = SweepDirection::fanins;
   Index nodes = 14, kinds = 2;
   DType dtype = DType::f64;
+  LevelStart start = LevelStart::any;
 };
 
 Tensor level_random(const Shape& shape, Rng rng, DType dtype, double scale = 1) {
@@ -45,7 +49,15 @@ struct LevelProblem {
           v == n - 3 ? LevelSchedule::fixed
                      : static_cast<std::uint8_t>(rng.below(static_cast<std::uint64_t>(c.kinds))));
     schedule = LevelSchedule(graph, kinds, c.direction);
-    inputs.push_back(level_random({c.nodes, c.hidden}, rng.split(1), c.dtype));
+    inputs.push_back(level_random({c.start == LevelStart::any ? c.nodes : 1, c.hidden},
+                                  rng.split(1), c.dtype));
+    fixed_states = Tensor::zeros({c.nodes, c.hidden}, c.dtype);
+    if (c.start == LevelStart::common)
+      for (const auto& group : schedule.groups())
+        if (group.kind == LevelSchedule::fixed)
+          for (const std::int32_t v : schedule.nodes_of(group))
+            fixed_states.select(0, v).copy_from(
+                level_random({c.hidden}, rng.split(static_cast<std::uint64_t>(v)), c.dtype));
     inputs.push_back(level_random({c.nodes, std::max<Index>(1, c.side)}, rng.split(2), c.dtype));
     for (Index k = 0; k < c.kinds; ++k) {
       const Index message = c.hidden + (k == 0 ? c.side : 0);
@@ -67,11 +79,17 @@ struct LevelProblem {
     }
   }
 
+  Var start(const std::vector<Var>& in) const {
+    if (config.start == LevelStart::any) return in[0];
+    const Var row = expand(in[0], {config.nodes, config.hidden});
+    return config.start == LevelStart::row ? row : row + Var(fixed_states);
+  }
+
   Var sweep(const std::vector<Var>& in, bool keep_gates = false) const {
     LevelContext with = context;
     with.keep_gates = keep_gates;
     if (config.side > 0) with.side = in[1];
-    return level_sweep(schedule, in[0], updates(in), with);
+    return level_sweep(schedule, start(in), updates(in), with);
   }
 
   std::vector<LevelUpdate> updates(const std::vector<Var>& in) const {
@@ -87,7 +105,7 @@ struct LevelProblem {
 
   // The same from small operations, group by group.
   Var reference(const std::vector<Var>& in) const {
-    Var h = in[0];
+    Var h = start(in);
     const auto all = updates(in);
     const CsrView rows = schedule.rows().fanins();
     for (const auto& group : schedule.groups()) {
@@ -137,6 +155,7 @@ struct LevelProblem {
   std::vector<std::uint8_t> kinds;
   LevelSchedule schedule;
   LevelContext context;
+  Tensor fixed_states;         // what is added to the old states of nodes that are not updated
   std::vector<Tensor> inputs;  // state, side, then five for each kind
 };
 
@@ -162,6 +181,13 @@ std::vector<LevelCase> level_cases() {
                      .attention = attention,
                      .direction = d,
                      .kinds = 3});
+      for (const LevelStart start : {LevelStart::row, LevelStart::common})
+        out.push_back({.hidden = 3,
+                       .side = 2,
+                       .extra = 1,
+                       .attention = attention,
+                       .direction = d,
+                       .start = start});
     }
   return out;
 }
@@ -216,7 +242,7 @@ TEST_CASE("level sweep: f32 follows f64") {
     const LevelProblem wide(c, 5);
     LevelProblem narrow = wide;
     for (Tensor& t : narrow.inputs) t = t.to(DType::f32);
-    for (Tensor* t : {&narrow.context.extra, &narrow.context.edge_table})
+    for (Tensor* t : {&narrow.context.extra, &narrow.context.edge_table, &narrow.fixed_states})
       if (t->defined()) *t = t->to(DType::f32);
     const auto vars = [](const LevelProblem& p) {
       return std::vector<Var>(p.inputs.begin(), p.inputs.end());

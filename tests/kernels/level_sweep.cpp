@@ -115,6 +115,44 @@ TEST_CASE("level sweep kernel: equals the definition at every width") {
   }
 }
 
+TEST_CASE("level sweep kernel: a common old state gives the bits of any other") {
+  for (const Index hidden : {1, 3, 4, 8, 17, 64, 70}) {
+    CAPTURE(hidden);
+    // Three sources and a circuit; with them a node that makes the old states differ.
+    const auto graph = [&](std::int32_t nodes) {
+      Rng rng(4);
+      std::vector<std::int32_t> from, to;
+      for (std::int32_t v = 3; v < nodes; ++v)
+        for (int k = 0; k < 1 + v % 3; ++k) {
+          from.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(v))));
+          to.push_back(v);
+        }
+      const std::vector<std::uint8_t> types(static_cast<std::size_t>(nodes), 0);
+      return LevelSchedule(Graph::from_edges(nodes, from, to), types);
+    };
+    constexpr std::int32_t nodes = 200;
+    const LevelSchedule alone = graph(nodes), together = graph(nodes + 1);
+    const std::vector<LevelWeights> kinds{sweep_weights(hidden, 1, true)};
+    Tensor state = sweep_numbers({nodes + 1, hidden}, 3);
+    for (Index v = 4; v < nodes; ++v) state.select(0, v).copy_from(state.select(0, 3));
+    const Tensor some = state.slice(0, 0, nodes);
+    const isa_detail::LevelPlan<float> shared(alone, kinds, {}, some, true);
+    const isa_detail::LevelPlan<float> apart(together, kinds, {}, state, true);
+    CHECK(shared.sweep.common != nullptr);
+    CHECK(apart.sweep.common == nullptr);
+    const Tensor want = level_sweep(together, kinds, {}, state);
+    const Tensor got = level_sweep(alone, kinds, {}, some);
+    CHECK(std::equal(got.span<float>().begin(), got.span<float>().end(),
+                     want.span<float>().begin()));
+    // The same row for the sources too, once for all nodes.
+    const Tensor row = state.slice(0, 3, 4);
+    const Tensor narrow = level_sweep(alone, kinds, {}, row.expand({nodes, hidden}));
+    const Tensor wide = level_sweep(alone, kinds, {}, row.expand({nodes, hidden}).clone());
+    CHECK(std::equal(narrow.span<float>().begin(), narrow.span<float>().end(),
+                     wide.span<float>().begin()));
+  }
+}
+
 TEST_CASE("level sweep kernel: no nodes, no edges, nothing to do") {
   const std::vector<LevelWeights> kinds{sweep_weights(4, 1, true)};
   CHECK(level_sweep(LevelSchedule(), kinds, {}, Tensor::zeros({0, 4})).size(0) == 0);

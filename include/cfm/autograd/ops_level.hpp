@@ -37,7 +37,7 @@ struct LevelRecord {
   void operator()(Gradients& gradients, const Tensor& dy) {
     const LevelSaved saved{*alpha, *gates};
     LevelGradients d = level_sweep_backward(schedule, weights, inputs, *before, *after, saved, dy,
-                                            gradients.wanted(side));
+                                            gradients.wanted(side), gradients.wanted(state));
     const auto add = [&](const Var& to, Tensor&& grad) {
       if (gradients.wanted(to.slot())) gradients.add(to.slot(), std::move(grad));
     };

@@ -60,8 +60,8 @@ inline void level_gates(const detail::LevelSweep<T>& s, const detail::LevelKind<
                         Index begin, Index end, T* sums, bool write) {
   const Index h4 = s.hidden4, lanes = lanes_of<T>(), whole = s.hidden / lanes * lanes;
   for (Index p = begin; p < end; ++p, sums += 4 * h4) {
-    const Index at = static_cast<Index>(s.order[p]) * s.hidden;
-    const LevelGateRow<T> row{sums, kind.bias, s.before + at, write ? s.state + at : nullptr,
+    const Index v = s.order[p];
+    const LevelGateRow<T> row{sums, kind.bias, s.old(v), write ? s.state + v * s.hidden : nullptr,
                               !write || s.gates != nullptr};
     for (Index i = 0; i < whole; i += lanes) level_gate_vector(row, h4, i, lanes);
     if (whole < s.hidden) level_gate_vector(row, h4, whole, s.hidden - whole);
@@ -78,7 +78,7 @@ inline void level_gate_gradients(const detail::LevelSweep<T>& s, Index begin, In
   const Index h4 = s.hidden4;
   const auto one = hn::Set(d, T(1));
   for (Index p = begin; p < end; ++p, gates += 4 * h4, grads += 4 * h4, states += s.hidden) {
-    const T* HWY_RESTRICT const old = s.before + static_cast<Index>(s.order[p]) * s.hidden;
+    const T* HWY_RESTRICT const old = s.old(s.order[p]);
     each_vector<T>(s.hidden, [&](Index i, Index count) CFM_LANES {
       const auto n = load_some(d, gates + i, count), r = load_some(d, gates + h4 + i, count);
       const auto z = load_some(d, gates + 2 * h4 + i, count);

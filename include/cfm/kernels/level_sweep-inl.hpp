@@ -111,18 +111,26 @@ inline void level_gather(const detail::LevelSweep<T>& s, const detail::LevelKind
     if (p + ahead < end) {
       const Index next = s.order[p + ahead];
       for (std::int64_t e = s.offsets[next]; e < std::min(s.offsets[next] + 4, s.offsets[next + 1]);
-           ++e)
-        for (Index i = 0; i < s.hidden; i += line)
-          hwy::Prefetch(s.state + s.columns[e] * s.hidden + i);
-      for (Index i = 0; i < s.hidden; i += line) hwy::Prefetch(s.before + next * s.hidden + i);
+           ++e) {
+        const Index u = s.columns[e];
+        for (Index i = 0; i < s.hidden; i += line) hwy::Prefetch(s.state + u * s.hidden + i);
+        for (Index i = 0; i < kind.side; i += line) hwy::Prefetch(s.side + u * s.side_stride + i);
+      }
+      for (Index i = 0; i < s.hidden; i += line) hwy::Prefetch(s.old(next) + i);
     }
     const Index v = s.order[p];
     const std::int64_t from = s.offsets[v], to = s.offsets[v + 1];
+    if (s.common)
+      rows[0] = 1;
+    else
+      level_copy(s.hidden, s.before + v * s.before_stride, rows);
+    for (Index i = s.common ? 1 : s.hidden; i < s.own; ++i) rows[i] = 0;
+    T* const inputs = rows + s.own;
     if (s.alpha && !again) level_attention(s, kind, from, to);
-    if (kind.side > 0) level_sum_sources(s, from, to, s.side, s.side_stride, kind.side, rows);
+    if (kind.side > 0) level_sum_sources(s, from, to, s.side, s.side_stride, kind.side, inputs);
     level_sum_sources(s, from, to, static_cast<const T*>(s.state), s.hidden, s.hidden,
-                      rows + kind.side);
-    T* at = rows + kind.message;
+                      inputs + kind.side);
+    T* at = inputs + kind.message;
     if (s.edge_columns > 0) {
       std::fill_n(at, s.edge_columns, T(0));
       for (std::int64_t e = from; e < to; ++e)
@@ -131,10 +139,7 @@ inline void level_gather(const detail::LevelSweep<T>& s, const detail::LevelKind
     }
     if (s.extra_columns > 0) level_copy(s.extra_columns, s.extra + v * s.extra_columns, at);
     at += s.extra_columns;
-    T* const state = rows + kind.inputs;
-    while (at < state) *at++ = 0;
-    level_copy(s.hidden, s.before + v * s.hidden, state);
-    for (Index i = s.hidden; i < s.hidden4; ++i) state[i] = 0;
+    while (at < inputs + kind.inputs) *at++ = 0;
   }
 }
 
@@ -158,15 +163,26 @@ inline void level_sums(const detail::LevelSweep<T>& s, const detail::LevelKind<T
   const Index h4 = s.hidden4;
   gemm_pack_a(rows, stride, operands, stride, Index{1}, packed);
   level_product(rows, packed, stride, Index{0}, stride, kind.rz, 2 * h4, sums + h4, 4 * h4, T{0});
-  level_product(rows, packed, stride, Index{0}, kind.inputs, kind.ni, h4, sums, 4 * h4, T{0});
-  level_product(rows, packed, stride, kind.inputs, h4, kind.nh, h4, sums + 3 * h4, 4 * h4, T{0});
+  level_product(rows, packed, stride, s.own, kind.inputs, kind.ni, h4, sums, 4 * h4, T{0});
+  level_product(rows, packed, stride, Index{0}, s.own, kind.nh, h4, sums + 3 * h4, 4 * h4, T{0});
+}
+
+// The products of one own state with panels of hidden4 terms and n columns, as level_sums has them.
+template <class T>
+void level_own_product(const detail::LevelSweep<T>& s, const T* state, const T* panels, Index n,
+                       T* scratch, T* out) {
+  const Index h4 = s.hidden4;
+  level_copy(s.hidden, state, scratch);
+  for (Index i = s.hidden; i < h4; ++i) scratch[i] = 0;
+  gemm_pack_a(Index{1}, h4, scratch, h4, Index{1}, scratch + h4);
+  level_product(Index{1}, scratch + h4, h4, Index{0}, h4, panels, n, out, n, T{0});
 }
 
 // The nodes at begin .. end of the order, at most a tile, all of one kind.
 template <class T>
 void level_forward(const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind, Index begin,
                    Index end, T* scratch) {
-  const Index rows = end - begin, stride = kind.inputs + s.hidden4;
+  const Index rows = end - begin, stride = s.own + kind.inputs;
   const Index tile = detail::level_round(rows, 12);
   T* const packed = scratch + tile * stride;
   T* const sums = s.gates ? s.gates + begin * s.gate_columns() : packed + tile * stride;
@@ -249,13 +265,13 @@ void level_backward(const detail::LevelSweep<T>& s, const detail::LevelGradient<
   if (which == 255) {
     for (Index p = begin; p < end; ++p) {
       const Index v = s.order[p];
-      level_pull(s, g, v, all, g.before + v * s.hidden);
+      level_pull(s, g, v, all, g.before ? g.before + v * s.hidden : scratch);
     }
     return;
   }
   const detail::LevelKind<T>& kind = s.kinds[which];
   detail::LevelSums<T>& sums = all[which];
-  const Index rows = end - begin, h4 = s.hidden4, stride = kind.inputs + h4, gates = 4 * h4;
+  const Index rows = end - begin, h4 = s.hidden4, stride = s.own + kind.inputs, gates = 4 * h4;
   const Index tile = detail::level_round(rows, 12) + 1;
   T* const operands = scratch;                    // [rows][stride]
   T* const packed = operands + tile * stride;     // packed rows or panels, up to 64 columns more
@@ -281,23 +297,25 @@ void level_backward(const detail::LevelSweep<T>& s, const detail::LevelGradient<
   const Index columns = kind.message + s.edge_columns;
   level_product(rows, packed_grads, gates, Index{0}, 3 * h4, kind.back_in, columns, messages,
                 kind.inputs, T{0});
-  level_product(rows, packed_grads, gates, h4, 3 * h4, kind.back_h, s.hidden, states, s.hidden,
-                T{1});
+  if (g.before)
+    level_product(rows, packed_grads, gates, h4, 3 * h4, kind.back_h, s.hidden, states, s.hidden,
+                  T{1});
   for (Index i = 0; i < rows; ++i) {
     const Index v = s.order[begin + i];
-    level_copy(s.hidden, states + i * s.hidden, g.before + v * s.hidden);
+    if (g.before) level_copy(s.hidden, states + i * s.hidden, g.before + v * s.hidden);
     level_copy(kind.message, messages + i * kind.inputs, g.message + v * g.message_columns);
     if (g.score) level_score_gradients(s, kind, g, v, messages + i * kind.inputs, sums);
   }
   // Gradients of the weights: gate gradients^T x operands.
   const Index terms = detail::level_round(rows, 4);
-  gemm_pack_b(rows, kind.inputs, operands, stride, Index{1}, packed);
+  gemm_pack_b(rows, kind.inputs, operands + s.own, stride, Index{1}, packed);
   gemm_pack_a(3 * h4, rows, grads, Index{1}, gates, packed_grads);
   level_product(3 * h4, packed_grads, terms, Index{0}, rows, packed, kind.inputs, sums.in,
                 kind.inputs, T{1});
-  gemm_pack_b(rows, h4, operands + kind.inputs, stride, Index{1}, packed);
+  gemm_pack_b(rows, s.own, operands, stride, Index{1}, packed);
   gemm_pack_a(3 * h4, rows, grads + h4, Index{1}, gates, packed_grads);
-  level_product(3 * h4, packed_grads, terms, Index{0}, rows, packed, h4, sums.hidden, h4, T{1});
+  level_product(3 * h4, packed_grads, terms, Index{0}, rows, packed, s.own, sums.hidden, s.own,
+                T{1});
   for (Index i = 0; i < rows; ++i) {
     level_add(3 * h4, T(1), grads + i * gates, sums.bias_in);
     level_add(3 * h4, T(1), grads + i * gates + h4, sums.bias_hidden);
@@ -316,6 +334,10 @@ CFM_BODY(void, level_forward,
          (const detail::LevelSweep<T>& s, const detail::LevelKind<T>& kind, Index begin, Index end,
           T* scratch),
          (s, kind, begin, end, scratch))
+CFM_BODY(void, level_own_product,
+         (const detail::LevelSweep<T>& s, const T* state, const T* panels, Index n, T* scratch,
+          T* out),
+         (s, state, panels, n, scratch, out))
 CFM_BODY(void, level_backward,
          (const detail::LevelSweep<T>& s, const detail::LevelGradient<T>& g, Index which,
           Index begin, Index end, detail::LevelSums<T>* all, T* scratch),

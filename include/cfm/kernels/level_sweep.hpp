@@ -1,6 +1,7 @@
 #pragma once
 /// @file  Level-wise GRU message passing over a schedule, and its gradient.
 
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -65,6 +66,7 @@ struct LevelPlan {
   Index widest = 0, widest_message = 0;
 
  private:
+  void find_common();
   void pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool backward);
 };
 
@@ -81,13 +83,15 @@ inline constexpr Index level_slots = 8;
 /// Order:   a node's bits depend on its own sources alone: the same for any number of threads, and
 ///          in a batch.
 /// Errors:  ShapeError, TypeError; Error for a row of the edge table that does not exist.
-/// Cost:    6 nodes hidden (inputs + hidden) operations; nothing of size edges x hidden.
+/// Cost:    6 nodes hidden (inputs + hidden) operations; nothing of size edges x hidden. Where all
+///          nodes that are not fixed have the same old state, 6 nodes hidden inputs.
 inline Tensor level_sweep(const LevelSchedule& schedule, std::span<const LevelWeights> kinds,
                           const LevelInputs& inputs, const Tensor& state,
                           LevelSaved* saved = nullptr, bool keep_gates = false);
 
 /// The gradient of level_sweep: `before` and `after` are its old and new states, `grad` the
-/// gradient of the new ones; side_grad asks for that of the side matrix.
+/// gradient of the new ones; side_grad and state_grad ask for those of the side matrix and of the
+/// old states.
 /// Order:   levels from last to first; every node collects from its targets, so nothing is added
 ///          by two threads, and the bits do not depend on their number.
 /// Cost:    about three times that of the sweep without kept gates, twice with them.
@@ -95,7 +99,8 @@ inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
                                            std::span<const LevelWeights> kinds,
                                            const LevelInputs& inputs, const Tensor& before,
                                            const Tensor& after, const LevelSaved& saved,
-                                           const Tensor& grad, bool side_grad);
+                                           const Tensor& grad, bool side_grad,
+                                           bool state_grad = true);
 
 namespace isa_detail {
 
@@ -145,7 +150,9 @@ LevelPlan<T>::LevelPlan(const LevelSchedule& plan, std::span<const LevelWeights>
   sweep.offsets = rows.offsets.data();
   sweep.columns = rows.columns.data();
   sweep.order = plan.order().data();
-  sweep.before = keep(before);
+  const bool one_row = before.size(0) > 0 && before.strides()[0] == 0;
+  sweep.before = keep(one_row ? before.slice(0, 0, 1) : before);
+  sweep.before_stride = one_row ? 0 : sweep.hidden;
   sweep.side = keep(inputs.side);
   sweep.side_stride = inputs.side.defined() ? inputs.side.size(1) : 0;
   sweep.extra = keep(inputs.extra);
@@ -158,6 +165,7 @@ LevelPlan<T>::LevelPlan(const LevelSchedule& plan, std::span<const LevelWeights>
     const auto places = plan.edge_places();
     sweep.edge_places = places.empty() ? nullptr : places.data();
   }
+  find_common();
   kinds.resize(weights.size());
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     detail::LevelKind<T>& kind = kinds[k];
@@ -172,11 +180,32 @@ LevelPlan<T>::LevelPlan(const LevelSchedule& plan, std::span<const LevelWeights>
   sweep.kind_count = static_cast<Index>(kinds.size());
 }
 
+// Looks for an old state that all nodes which are not fixed share, bit by bit.
+template <Real T>
+void LevelPlan<T>::find_common() {
+  sweep.own = sweep.hidden4;
+  std::vector<bool> fixed(static_cast<std::size_t>(schedule.nodes()), false);
+  for (const auto& group : schedule.groups())
+    if (group.kind == LevelSchedule::fixed)
+      for (std::int32_t v : schedule.nodes_of(group)) fixed[static_cast<std::size_t>(v)] = true;
+  const auto bytes = static_cast<std::size_t>(sweep.hidden) * sizeof(T);
+  const T* common = nullptr;
+  for (Index v = 0; v < schedule.nodes(); ++v) {
+    if (fixed[static_cast<std::size_t>(v)]) continue;
+    const T* const row = sweep.before + v * sweep.before_stride;
+    if (common == nullptr) common = row;
+    if (row != common && std::memcmp(row, common, bytes) != 0) return;
+  }
+  if (common == nullptr) return;
+  sweep.common = common;
+  sweep.own = 4;
+}
+
 template <Real T>
 void LevelPlan<T>::pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool backward) {
   const Index h = sweep.hidden, h4 = sweep.hidden4, inputs = kind.inputs;
   const Index columns = kind.message + sweep.edge_columns + sweep.extra_columns;
-  const Index all = inputs + h4;
+  const Index own = sweep.own, all = own + inputs;
   const auto view = [](const Tensor& t) { return t.view<T, 2>(); };
   CFM_CHECK(
       w.weight_ih.shape() == (Shape{3 * h, columns}) && w.weight_hh.shape() == (Shape{3 * h, h}),
@@ -187,13 +216,13 @@ void LevelPlan<T>::pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool 
   CFM_CHECK(!w.score.defined() || w.score.shape() == Shape{kind.message + sweep.edge_columns},
             "level_sweep: score is [message + edge]", w.score);
   const auto panel = [](Index terms, Index n) { return terms * detail::level_round(n, 64); };
-  const Index forward = panel(all, 2 * h4) + panel(inputs, h4) + panel(h4, h4);
+  const Index forward = panel(all, 2 * h4) + panel(inputs, h4) + panel(own, h4);
   const Index back = backward ? panel(3 * h4, inputs) + panel(3 * h4, h4) : 0;
   Tensor packed = Tensor::zeros({forward + back + 4 * h4 + 64}, dtype_of<T>);
   T* const rz = packed.data<T>();
   T* const ni = rz + panel(all, 2 * h4);
   T* const nh = ni + panel(inputs, h4);
-  T* const back_in = nh + panel(h4, h4);
+  T* const back_in = nh + panel(own, h4);
   T* const back_h = back_in + (backward ? panel(3 * h4, inputs) : 0);
   T* const bias = rz + forward + back;
   // Rows ni, r, z of the one and r, z, nh of the other, and r, z of both side by side.
@@ -210,9 +239,7 @@ void LevelPlan<T>::pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool 
       std::copy_n(from_hh.row(row), h, hidden.data<T>() + to_hidden * h4);
       const T b_ih = bias_ih.data<T>()[row], b_hh = bias_hh.data<T>()[row];
       if (gate < 2) {
-        T* const to = both.data<T>() + (gate * h4 + i) * all;
-        std::copy_n(from_ih.row(row), columns, to);
-        std::copy_n(from_hh.row(row), h, to + inputs);
+        std::copy_n(from_ih.row(row), columns, both.data<T>() + (gate * h4 + i) * all + own);
         bias[(gate + 1) * h4 + i] = b_ih + b_hh;
       } else {
         bias[i] = b_ih;
@@ -223,9 +250,22 @@ void LevelPlan<T>::pack(detail::LevelKind<T>& kind, const LevelWeights& w, bool 
                          Index step_column, T* to) {
     CFM_CALL(gemm_pack_b)(terms, n, b.data<T>() + first, step_term, step_column, to);
   };
+  // What the own state is multiplied with: its weights, or 1 with the products of the common one.
+  Tensor mine = hidden;
+  if (sweep.common) {
+    Tensor panels = Tensor::empty({panel(h4, 3 * h4) + 3 * h4 + 2 * h4}, dtype_of<T>);
+    T* const products = panels.data<T>() + panel(h4, 3 * h4);
+    pack_b(h4, 3 * h4, hidden, 0, 1, h4, panels.data<T>());
+    CFM_CALL(level_own_product)
+    (sweep, sweep.common, panels.data<T>(), 3 * h4, products + 3 * h4, products);
+    mine = Tensor::zeros({3 * h4, own}, dtype_of<T>);
+    for (Index row = 0; row < 3 * h4; ++row) mine.data<T>()[row * own] = products[row];
+  }
+  for (Index row = 0; row < 2 * h4; ++row)
+    std::copy_n(mine.data<T>() + row * own, own, both.data<T>() + row * all);
   pack_b(all, 2 * h4, both, 0, 1, all, rz);
   pack_b(inputs, h4, in, 0, 1, inputs, ni);
-  pack_b(h4, h4, hidden, 2 * h4 * h4, 1, h4, nh);
+  pack_b(own, h4, mine, 2 * h4 * own, 1, own, nh);
   if (backward) {
     pack_b(3 * h4, kind.message + sweep.edge_columns, in, 0, inputs, 1, back_in);
     pack_b(3 * h4, h, hidden, 0, h4, 1, back_h);

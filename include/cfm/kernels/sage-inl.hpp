@@ -119,16 +119,28 @@ void sage_gather(const detail::SageArguments<T>& s, Index begin, Index end) {
       }
     }
     const T scale = to > from ? T(1) / static_cast<T>(to - from) : T(0);
-    for (Index i = 0; i < full; i += lanes) {
-      auto sum = hn::Zero(d);
-      for (std::int64_t e = from; e < to; ++e)
-        sum = hn::Add(sum, hn::LoadU(d, s.x + static_cast<Index>(s.columns[e]) * s.x_stride + i));
-      hn::StoreU(hn::Mul(sum, hn::Set(d, scale)), d, row + i);
+    const auto fanin = [&](std::int64_t e) {
+      return s.x + static_cast<Index>(s.columns[e]) * s.x_stride;
+    };
+    const auto factor = hn::Set(d, scale);
+    if (to - from == 2) {  // most gates: the rows are found once, not once a vector
+      const T *const first = fanin(from), *const second = fanin(from + 1);
+      for (Index i = 0; i < full; i += lanes) {
+        const auto sum = hn::Add(hn::Add(hn::Zero(d), hn::LoadU(d, first + i)),
+                                 hn::LoadU(d, second + i));
+        hn::StoreU(hn::Mul(sum, factor), d, row + i);
+      }
+    } else {
+      for (Index i = 0; i < full; i += lanes) {
+        auto sum = hn::Zero(d);
+        for (std::int64_t e = from; e < to; ++e) sum = hn::Add(sum, hn::LoadU(d, fanin(e) + i));
+        hn::StoreU(hn::Mul(sum, factor), d, row + i);
+      }
     }
     for (Index i = full; i < s.inputs; ++i) {
       T sum = 0;
       for (std::int64_t e = from; e < to; ++e)
-        sum += s.x[static_cast<Index>(s.columns[e]) * s.x_stride + i];
+        sum += fanin(e)[i];
       row[i] = sum * scale;
     }
   }

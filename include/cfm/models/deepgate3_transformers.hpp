@@ -17,17 +17,21 @@ CFM_NAMESPACE_BEGIN
 struct RelationMask {
   Tensor relation;
 
-  explicit RelationMask(Tensor r) : relation(r.contiguous()) {
+  explicit RelationMask(const Tensor& r) : relation(r.clone()) {
     CFM_CHECK(relation.dtype() == DType::u8, "relation mask: needs u8", relation.dtype());
     CFM_CHECK(relation.rank() == 3 && relation.size(1) == relation.size(2),
               "relation mask: needs [batch, positions, positions]", relation);
-    data_ = std::as_const(relation).span<std::uint8_t>().data();
+    // Here and not in hides_key, which shall be a load of one byte.
+    const View<std::uint8_t, 3> related = relation.view<std::uint8_t, 3>();
+    for (Index b = 0; b < relation.size(0); ++b)
+      for (Index i = 0; i < relation.size(1); ++i) related(b, i, i) = 1;
+    data_ = related.data;
   }
 
   KeyRange operator()(const QueryPlace& q) const { return {0, q.keys, 0}; }
   Index first_hidden(const QueryPlace&) const { return 0; }
   bool hides_key(const QueryPlace& q, Index key) const {
-    return key != q.query && data_[(q.batch * q.keys + q.query) * q.keys + key] == 0;
+    return data_[(q.batch * q.keys + q.query) * q.keys + key] == 0;
   }
 
  private:

@@ -99,16 +99,18 @@ class GamoraClassifier {
   template <class Emit>
   void run(const GamoraGraph& g, const Emit& emit) const {
     const CsrView fanins = g.graph.fanins();
-    Tensor states = g.features();
+    Tensor states = g.features(), next;
     CFM_CHECK(states.size(1) == layers_.front().self.inputs(),
               "gamora: the model reads another number of features", states,
               layers_.front().self.inputs());
     for (std::size_t l = 0; l + 1 < layers_.size(); ++l) {
-      Tensor next = Tensor::empty({g.nodes(), width_});
+      // Two buffers that change places: what millions of nodes need is fresh memory each time.
+      if (l < 2) next = Tensor::empty({g.nodes(), width_});
       sage_layer<float>(fanins, std::as_const(states).view<float, 2>(), layers_[l],
                         next.view<float, 2>());
-      states = std::move(next);
+      std::swap(states, next);
     }
+    next = Tensor();
     const View<const float, 2> x = std::as_const(states).view<float, 2>();
     parallel_for(g.nodes(), chunk, [&](Index begin, Index end) {
       const Index rows = end - begin;

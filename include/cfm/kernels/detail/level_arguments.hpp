@@ -15,31 +15,37 @@ inline constexpr Index level_tile = 48, level_backward_tile = 96;
 
 constexpr Index level_round(Index n, Index to) { return (n + to - 1) / to * to; }
 
-/// The weights of one kind. Rows of operands are [message | edge | extra | 0.. | state | 0..]: the
-/// message columns [side | state], and both parts padded to four.
+/// The weights of one kind. Rows of operands are [own state | 0.. | message | edge | extra | 0..],
+/// both parts padded to four; the columns of messages are [side | state].
 template <class T>
 struct LevelKind {
   bool attention = false;                // else every source has weight 1
   Index side = 0;                        // columns that messages have of the side matrix
   Index message = 0;                     // columns of a message: side + hidden
-  Index inputs = 0;                      // all columns but those of the state, padded
+  Index inputs = 0;                      // all columns but those of the own state, padded
   const T* score = nullptr;              // [message + edge]
-  const T* rz = nullptr;                 // panels: inputs + hidden4 terms, 2 hidden4 columns
-  const T *ni = nullptr, *nh = nullptr;  // panels of `inputs` and of hidden4 terms
+  const T* rz = nullptr;                 // panels: own + inputs terms, 2 hidden4 columns
+  const T *ni = nullptr, *nh = nullptr;  // panels of `inputs` and of `own` terms
   const T* bias = nullptr;               // ni, r, z, nh: [4 hidden4]
   const T *back_in = nullptr, *back_h = nullptr;  // panels of 3 hidden4 terms
 };
 
-/// A sweep; arrays of the graph are by node and by edge of the rows.
+/// A sweep; arrays of the graph are by node and by edge of the rows. Where all nodes that it
+/// updates have the same old state, as first states of models mostly are, that row is `common`:
+/// operands have a 1 for it, and panels its products. They come first in every sum either way, so
+/// the bits are the same.
 template <class T>
 struct LevelSweep {
   Index hidden = 0, hidden4 = 0, edge_columns = 0, extra_columns = 0;
+  Index own = 0;  // columns of the own state in operands: hidden4, or 4 for a common one
   const std::int64_t* offsets = nullptr;  // sources of node v: columns[offsets[v] ..]
   const std::int32_t* columns = nullptr;
   const std::int32_t* order = nullptr;
   const LevelKind<T>* kinds = nullptr;
   Index kind_count = 0;
   const T* before = nullptr;  // states, [nodes][hidden]
+  Index before_stride = 0;    // 0: one row for all nodes
+  const T* common = nullptr;  // [hidden], or null
   T* state = nullptr;         // the new ones
   const T* side = nullptr;
   Index side_stride = 0;
@@ -50,6 +56,7 @@ struct LevelSweep {
   T* alpha = nullptr;                         // weight of every edge; null if no kind has attention
   T* gates = nullptr;  // n, r, z, W_hn h of every place in the order, or null
 
+  const T* old(Index v) const { return common ? common : before + v * before_stride; }
   const T* edge(std::int64_t e) const {
     return edge_table + edge_rows[edge_places ? edge_places[e] : e] * edge_columns;
   }
@@ -61,7 +68,7 @@ struct LevelSweep {
 template <class T>
 struct LevelGradient {
   const T* grad = nullptr;                      // of the new states
-  T* before = nullptr;                          // of the old ones
+  T* before = nullptr;                          // of the old ones, or null
   T* message = nullptr;                         // by node, [nodes][message_columns]
   Index message_columns = 0, side_columns = 0;  // of the widest kind; its side columns
   T* side = nullptr;                            // of the side matrix, or null
@@ -75,7 +82,7 @@ struct LevelGradient {
 /// Sums of the gradients of one kind's weights. Rows in the order ni, r, z and r, z, nh.
 template <class T>
 struct LevelSums {
-  T *in = nullptr, *hidden = nullptr;            // [3 hidden4][inputs], [3 hidden4][hidden4]
+  T *in = nullptr, *hidden = nullptr;            // [3 hidden4][inputs], [3 hidden4][own]
   T *bias_in = nullptr, *bias_hidden = nullptr;  // [3 hidden4]
   T* score = nullptr;                            // [message + edge]
 };

@@ -35,7 +35,7 @@ inline Tensor level_sweep(const LevelSchedule& schedule, std::span<const LevelWe
                        if (kind == LevelSchedule::fixed) {
                          for (Index p = begin; p < end; ++p) {
                            const Index v = sweep.order[p];
-                           std::copy_n(sweep.before + v * sweep.hidden, sweep.hidden,
+                           std::copy_n(sweep.before + v * sweep.before_stride, sweep.hidden,
                                        sweep.state + v * sweep.hidden);
                          }
                          return;
@@ -106,7 +106,13 @@ class LevelWeightSums {
         for (Index i = 0; i < h; ++i) {
           const Index row = gate * h + i, from = (gate + 1) % 3 * h4 + i;
           add(s.in + from * kind.inputs, columns, out.weight_ih.template data<T>() + row * columns);
-          add(s.hidden + (gate * h4 + i) * h4, h, out.weight_hh.template data<T>() + row * h);
+          // Of a common state the sum of the gates' gradients is all there is to know.
+          const T* const own = s.hidden + (gate * h4 + i) * plan_.sweep.own;
+          T* const to = out.weight_hh.template data<T>() + row * h;
+          if (const T* const common = plan_.sweep.common)
+            for (Index c = 0; c < h; ++c) to[c] += own[0] * common[c];
+          else
+            add(own, h, to);
           out.bias_ih.template data<T>()[row] += s.bias_in[from];
           out.bias_hh.template data<T>()[row] += s.bias_hidden[gate * h4 + i];
         }
@@ -128,7 +134,7 @@ inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
                                            std::span<const LevelWeights> kinds,
                                            const LevelInputs& inputs, const Tensor& before,
                                            const Tensor& after, const LevelSaved& saved,
-                                           const Tensor& grad, bool side_grad) {
+                                           const Tensor& grad, bool side_grad, bool state_grad) {
   LevelGradients out;
   visit_real(before.dtype(), "level_sweep", [&]<class T>(std::type_identity<T>) {
     isa_detail::LevelPlan<T> plan(schedule, kinds, inputs, before, true);
@@ -152,8 +158,10 @@ inline LevelGradients level_sweep_backward(const LevelSchedule& schedule,
     g.out_edges = schedule.rows().fanout_edges().data();
     g.kind_of = kind_of.data();
     g.grad = dy.template data<T>();
-    out.state = Tensor::empty(before.shape(), before.dtype());
-    g.before = out.state.template data<T>();
+    if (state_grad) {
+      out.state = Tensor::empty(before.shape(), before.dtype());
+      g.before = out.state.template data<T>();
+    }
     g.message_columns = plan.widest_message;
     Tensor messages = Tensor::empty({nodes, plan.widest_message}, before.dtype());
     g.message = messages.template data<T>();

@@ -35,9 +35,19 @@ void hide_keys(const Mask& mask, const QueryPlace& place, const KeyRange& range,
     for (Index i = from / mask.block(); i * mask.block() < to; ++i)
       if (mask.hides(place, i))
         std::fill(scores + at(i * mask.block()), scores + at((i + 1) * mask.block()), hidden);
-  if constexpr (DetailedMask<Mask>)
-    for (Index key = std::max(from, mask.first_hidden(place)); key < to; ++key)
+  if constexpr (DetailedMask<Mask>) {
+    // The answers first, and then every score is written: a plain question becomes vectors.
+    constexpr Index lanes = 16;
+    Index key = std::max(from, mask.first_hidden(place));
+    for (; key + lanes <= to; key += lanes) {
+      std::uint32_t hides[lanes];
+      for (Index i = 0; i < lanes; ++i) hides[i] = mask.hides_key(place, key + i);
+      T* const row = scores + (key - from);
+      for (Index i = 0; i < lanes; ++i) row[i] = hides[i] ? hidden : row[i];
+    }
+    for (; key < to; ++key)
       if (mask.hides_key(place, key)) scores[key - from] = hidden;
+  }
 }
 
 // The keys that a tile of queries sees.
