@@ -588,7 +588,7 @@ void run(const Options& o) {
       row.set("cosine", b.cosine);
       row.set("differ", first.distance(a, second, b.node));
       row.set("equals", questions[i].equal.size());
-      row.set("right", j == place || confirmed(questions[i], {b}, 1) == 0);
+      row.set("right", confirmed(questions[i], {b}, 1) == 0);
       rows.push_back(std::move(row));
     }
   }
